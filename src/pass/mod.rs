@@ -30,6 +30,7 @@ mod refine_arguments;
 mod refine_shapes;
 mod signed_zeros;
 mod simplify_reductions;
+mod target_loops;
 mod tree_reduction;
 mod trim_constants;
 
@@ -183,6 +184,7 @@ pub const PIPELINE: &[Pass] = &[
     Pass::new("signed_zeros", "selections keep the sign of zeros where an op reads it", signed_zeros::run),
     Pass::new("insert_casts", "casts where the runtime has no kernel for an element type", insert_casts::run)
         .refuses_last(),
+    Pass::new("target_loops", "loops take the form that the target has", target_loops::run),
     Pass::new(
         "simplify_reductions",
         "sums become means, and reductions keep dimensions that a Reshape would restore",

@@ -7,7 +7,8 @@
 //! - `MatMulTransposeFusion` fuses a Transpose that moves the first dimension into the matrices; the fused kernel
 //!   divides by zero for empty tensors. It also fuses a Transpose of the matrices; then the kernel fails for empty
 //!   tensors if an operand is broadcast. It moves a Cast before a Transpose of the first kind, and if it does not fuse
-//!   the two then, ONNX Runtime crashes. It does not see through a Reshape.
+//!   the two then, ONNX Runtime crashes. Releases before 1.26 have no fused kernel of `f64`. It does not see through a
+//!   Reshape.
 //! - `FuseReluClip` refuses the model if a Relu and the Clip after it are neither `f32` nor `f16`.
 //! - `ExpandElimination` takes a size of 0 for one that keeps the size of the operand.
 //!
@@ -16,12 +17,15 @@
 use super::Context;
 use crate::ir::{Data, Dim, Dims, Element, Module, OpId, Rewriter, ValueId, onnx};
 use crate::ops::OpAttributes;
+use crate::target::Capability;
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
 /// Runs the pass.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
-    let found = find(module, !cx.options.dynamic.is_empty());
+    let runtime = module.opset().and_then(|opset| cx.options.runtime(opset));
+    let fuses_doubles = runtime.is_none_or(|target| target.can(Capability::TransposedDoubles));
+    let found = find(module, !cx.options.dynamic.is_empty(), fuses_doubles);
     if found.is_empty() {
         return;
     }
@@ -32,7 +36,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 }
 
 /// The ops that would be fused. Symbolic sizes may be 0 if the user made them dynamic.
-fn find(module: &Module, is_dynamic: bool) -> FxHashSet<OpId> {
+fn find(module: &Module, is_dynamic: bool, fuses_doubles: bool) -> FxHashSet<OpId> {
     let mut found = FxHashSet::default();
     for op in module.reachable_ops() {
         let operation = module.op(op);
@@ -55,7 +59,11 @@ fn find(module: &Module, is_dynamic: bool) -> FxHashSet<OpId> {
                 let mut operands = operation.operands.iter();
                 let is_refused =
                     operands.any(|value| fails(value) || moves_first_before_cast(module, *value));
-                found.extend((is_refused || fails_to_broadcast).then_some(op));
+                let is_transposed =
+                    |&value: &ValueId| moves_first(module, value) || swaps_last(module, value);
+                let has_no_kernel =
+                    is_double && !fuses_doubles && operation.operands.iter().any(is_transposed);
+                found.extend((is_refused || fails_to_broadcast || has_no_kernel).then_some(op));
             }
             onnx::CLIP if is_double(module, operation.results[0]) => {
                 let origin = operation.operands.first().and_then(|&value| origin(module, value));

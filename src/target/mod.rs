@@ -8,7 +8,7 @@ pub mod kernels;
 mod opset;
 mod table;
 
-pub use kernels::{Gap, Place};
+pub use kernels::{Gap, Number, Place};
 pub use opset::{DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET, element_since, since};
 pub use table::{Capability, Misses, ROWS, Release, Row};
 
@@ -37,7 +37,9 @@ impl Target {
 
     /// Whether it has a capability.
     pub fn can(self, capability: Capability) -> bool {
-        !self.row.lacks.contains(&capability)
+        let is_later =
+            |(gained, since): &(Capability, Number)| *gained == capability && self.release.number < *since;
+        !self.row.lacks.contains(&capability) && !self.row.gains.iter().any(is_later)
     }
 
     /// Why the target has no kernel for a node of an op, by the element types of its operands and results; `None` if it has

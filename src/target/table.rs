@@ -19,6 +19,8 @@ pub struct Row {
     pub misses: Misses,
     /// What it lacks.
     pub lacks: &'static [Capability],
+    /// What it lacks before a release.
+    pub gains: &'static [(Capability, Number)],
 }
 
 impl Row {
@@ -63,6 +65,14 @@ pub enum Capability {
     /// `ui32` from 2^31 on, and constants beyond the range of `i32`, keep their values. OpenVINO computes integers in
     /// `i32`: it clamps constants, divides instead of shifting to the right, and compares as signed numbers.
     Unsigned,
+    /// A product of transposed `f64` matrices, as which ONNX Runtime computes a MatMul of Transposes, has a kernel.
+    TransposedDoubles,
+    /// `Loop`.
+    Loop,
+    /// `Scan`.
+    Scan,
+    /// `Scan` along any dimension, and from the last slice on.
+    ScanAxes,
 }
 
 const fn release(major: u32, minor: u32, opset: u32, ir: i64, default_opset: u32) -> Release {
@@ -109,6 +119,9 @@ const ACCELERATED: &[Release] = &[
     release(1, 30, 26, 13, 18),
 ];
 
+/// From `docs/OperatorKernels.md` of the releases.
+const ONNX_RUNTIME_GAINS: &[(Capability, Number)] = &[(Capability::TransposedDoubles, Number(1, 26))];
+
 /// All targets. The first is that of models without `--target`.
 pub const ROWS: &[Row] = &[
     Row {
@@ -119,6 +132,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: true,
         misses: Misses::Refuses,
         lacks: &[],
+        gains: ONNX_RUNTIME_GAINS,
     },
     Row {
         name: "onnxruntime-cuda",
@@ -128,6 +142,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: true,
         misses: Misses::FallsBack,
         lacks: &[],
+        gains: ONNX_RUNTIME_GAINS,
     },
     Row {
         name: "onnxruntime-web",
@@ -137,6 +152,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: true,
         misses: Misses::Refuses,
         lacks: &[],
+        gains: ONNX_RUNTIME_GAINS,
     },
     Row {
         name: "directml",
@@ -146,6 +162,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: true,
         misses: Misses::FallsBack,
         lacks: &[],
+        gains: ONNX_RUNTIME_GAINS,
     },
     Row {
         name: "tensorrt",
@@ -155,6 +172,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: false,
         misses: Misses::FallsBack,
         lacks: &[],
+        gains: &[],
     },
     Row {
         name: "coreml",
@@ -164,6 +182,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: true,
         misses: Misses::FallsBack,
         lacks: &[],
+        gains: &[],
     },
     Row {
         name: "qnn",
@@ -173,6 +192,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: true,
         misses: Misses::FallsBack,
         lacks: &[],
+        gains: &[],
     },
     Row {
         name: "openvino",
@@ -182,6 +202,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: false,
         misses: Misses::Refuses,
         lacks: &[Capability::Unsigned],
+        gains: &[],
     },
     Row {
         name: "tract",
@@ -190,7 +211,8 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::Tract,
         is_onnxruntime: false,
         misses: Misses::Refuses,
-        lacks: &[],
+        lacks: &[Capability::Loop],
+        gains: &[],
     },
     Row {
         name: "rten",
@@ -199,15 +221,17 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::Rten,
         is_onnxruntime: false,
         misses: Misses::Refuses,
-        lacks: &[],
+        lacks: &[Capability::Scan],
+        gains: &[],
     },
     Row {
         name: "onnx",
         about: "the reference evaluator of the package onnx",
-        releases: &[release(1, 23, 28, 14, 18)],
+        releases: &[release(1, 23, 28, 14, 19)],
         kernels: Provider::Reference,
         is_onnxruntime: false,
         misses: Misses::Refuses,
-        lacks: &[],
+        lacks: &[Capability::ScanAxes],
+        gains: &[],
     },
 ];

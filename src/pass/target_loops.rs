@@ -1,0 +1,286 @@
+//! Writes loops in the form that the target has.
+//!
+//! tract has `Scan` and no `Loop`, rten `Loop` and no `Scan`, and ONNX's reference evaluator reads and writes the slices of
+//! a `Scan` along the first dimension only. A `Loop` with a constant trip count becomes a `Scan` over as many ones, which
+//! count the iterations; if it can also stop early, the carried values stay what they are from then on. Any other `Loop` stays, and
+//! [`check_target`](super::check_target) reports it.
+
+use super::Context;
+use crate::ir::{Attribute, BlockId, Dim, Element, Module, OpId, RegionId, Rewriter, TypeId, ValueId, onnx};
+use crate::target::{Capability, Target};
+
+/// A loop that can stop early and may run more often stays a `Loop`: as a `Scan` it would run that often.
+const MOST_ROUNDS: i64 = 4096;
+
+/// Runs the pass on all functions.
+pub fn run(module: &mut Module, cx: &mut Context) {
+    let Some(target) = cx.options.target else { return };
+    let lacking = [Capability::Loop, Capability::Scan, Capability::ScanAxes];
+    if lacking.into_iter().all(|capability| target.can(capability)) {
+        return;
+    }
+    for function in module.functions() {
+        Rewriter::new(module).function(function, &mut |rewriter, op| visit(rewriter, op, target));
+    }
+}
+
+fn visit(rewriter: &mut Rewriter, op: OpId, target: Target) -> bool {
+    let results = match rewriter.module.op(op).name {
+        onnx::LOOP if !target.can(Capability::Loop) => as_scan(rewriter, op, target),
+        onnx::SCAN if !target.can(Capability::Scan) => as_loop(rewriter, op, target),
+        onnx::SCAN if !target.can(Capability::ScanAxes) => along_first(rewriter, op, target),
+        _ => None,
+    };
+    let Some(results) = results else { return true };
+    let old = rewriter.module.op(op).results.to_vec();
+    old.into_iter().zip(results).for_each(|(old, new)| rewriter.replace(old, new));
+    false
+}
+
+/// A body under construction: the ops of the old one between new ops.
+struct Body {
+    region: RegionId,
+    block: BlockId,
+    old: BlockId,
+}
+
+impl Body {
+    fn new(module: &mut Module, op: OpId) -> Option<Self> {
+        let old = module.entry_block(*module.op(op).regions.first()?)?;
+        let region = module.add_region();
+        let block = module.add_block(region);
+        Some(Self { region, block, old })
+    }
+
+    /// Moves the ops of the old body, except its terminator, to the end, rewrites them, and returns the operands of the
+    /// terminator.
+    fn take(&self, rewriter: &mut Rewriter, target: Target) -> Vec<ValueId> {
+        let mut ops = std::mem::take(&mut rewriter.module.block_mut(self.old).ops);
+        let Some(end) = ops.pop() else { return Vec::new() };
+        rewriter.module.block_mut(self.old).ops = ops;
+        rewriter.block(self.old, &mut |rewriter, op| visit(rewriter, op, target));
+        let mut ops = std::mem::take(&mut rewriter.module.block_mut(self.old).ops);
+        rewriter.module.block_mut(self.block).ops.append(&mut ops);
+        let returned = rewriter.module.op(end).operands.to_vec();
+        returned.into_iter().map(|value| rewriter.resolve(value)).collect()
+    }
+
+    fn end(&self, module: &mut Module, returned: &[ValueId]) {
+        let block = self.block;
+        module.create(onnx::RETURN, returned).end_of(block).results(&[]);
+    }
+}
+
+fn types(module: &Module, values: &[ValueId]) -> Vec<TypeId> {
+    values.iter().map(|&value| module.value_type(value)).collect()
+}
+
+/// Whether a value is the constant `true`.
+fn is_true(module: &Module, value: ValueId) -> bool {
+    module.known_integers(value) == Some(vec![1])
+}
+
+/// A `Loop` of constantly many rounds as a `Scan`.
+fn as_scan(rewriter: &mut Rewriter, op: OpId, target: Target) -> Option<Vec<ValueId>> {
+    let module = &mut *rewriter.module;
+    let operands = module.op(op).operands.to_vec();
+    let (&[rounds, condition], inits) = operands.split_first_chunk::<2>()?;
+    let rounds = *module.known_integers(rounds)?.first().filter(|&&rounds| rounds >= 1)?;
+    let starts = condition == module.absent() || is_true(module, condition);
+    let old = module.entry_block(*module.op(op).regions.first()?)?;
+    let arguments = module.block(old).arguments.clone();
+    let (&[number, going], carried) = arguments.split_first_chunk::<2>()?;
+    let end = module.op(*module.block(old).ops.last()?).operands.to_vec();
+    let (&goes_on, returned) = end.split_first()?;
+    let passed = module.defining_operands(goes_on, onnx::IDENTITY).map_or(goes_on, |[value]| value);
+    let stops = passed != going && !is_true(module, passed);
+    let outputs = returned.len() - carried.len();
+    if !starts || (stops && (outputs > 0 || rounds > MOST_ROUNDS)) {
+        return None;
+    }
+    let carried_types = types(module, carried);
+    let result_types = types(module, &module.op(op).results.clone());
+    let body = Body::new(module, op)?;
+    let boolean = module.tensor_of(Element::Bool, &[] as &[i64]);
+    let is_going = stops.then(|| module.add_argument(body.block, boolean));
+    let scalar = module.value_type(number);
+    let count = module.add_argument(body.block, scalar);
+    let state: Vec<ValueId> = carried_types.iter().map(|&ty| module.add_argument(body.block, ty)).collect();
+    let one = module.add_argument(body.block, scalar);
+    let truth = rewriter.bytes(Element::Bool, &[], &[1]);
+    let zero = rewriter.bytes(Element::I64, &[], &[0; 8]);
+    let ones = rewriter.integers(&vec![1; usize::try_from(rounds).ok()?]);
+    rewriter.replace(number, count);
+    rewriter.replace(going, is_going.unwrap_or(truth));
+    carried.iter().zip(&state).for_each(|(&old, &new)| rewriter.replace(old, new));
+    let mut returned = body.take(rewriter, target);
+    let goes_on = returned.remove(0);
+    let module = &mut *rewriter.module;
+    let block = body.block;
+    // tract computes what depends on slices and constants alone outside of the loop, and incorrectly where it broadcasts.
+    // So the number is carried.
+    let mut next = vec![module.create(onnx::ADD, &[count, one]).end_of(block).of(scalar)];
+    if let Some(is_going) = is_going {
+        for (value, &kept) in returned.iter_mut().zip(&state) {
+            *value = module.create(onnx::WHERE, &[is_going, *value, kept]).end_of(block).like(kept);
+        }
+        next.insert(0, module.create(onnx::AND, &[is_going, goes_on]).end_of(block).of(boolean));
+    }
+    let own = next.len();
+    body.end(module, &[next, returned].concat());
+    let own_types: &[TypeId] = if stops { &[boolean, scalar] } else { &[scalar] };
+    let own_inits: &[ValueId] = if stops { &[truth, zero] } else { &[zero] };
+    let operands = [own_inits, inits, &[ones]].concat();
+    let scan = rewriter.create(onnx::SCAN, &operands).int("num_scan_inputs", 1).region(body.region);
+    Some(scan.values(&[own_types, &result_types].concat()).split_off(own))
+}
+
+/// What a `Scan` reads or writes slice by slice: the dimension, and whether the last slice is the first.
+type Along = (usize, bool);
+
+/// The inputs or outputs of a `Scan`.
+fn along(module: &Module, op: OpId, which: &str, values: &[ValueId]) -> Option<Vec<Along>> {
+    let list = |name: &str| {
+        let attribute = module.attribute(op, &format!("scan_{which}_{name}"));
+        attribute.and_then(|attribute| module.integers(attribute)).unwrap_or_default()
+    };
+    let (axes, directions) = (list("axes"), list("directions"));
+    let one = |(index, &value): (usize, &ValueId)| {
+        let axis = axes.get(index).copied().unwrap_or_default();
+        let rank = module.tensor(value)?.rank() as i64;
+        let axis = usize::try_from(if axis < 0 { axis + rank } else { axis }).ok()?;
+        Some((axis, directions.get(index) == Some(&1)))
+    };
+    values.iter().enumerate().map(one).collect()
+}
+
+/// How many operands of a `Scan` are carried values.
+fn carried_count(module: &Module, op: OpId) -> Option<usize> {
+    let inputs = module.attribute(op, "num_scan_inputs").and_then(Attribute::as_integer)?;
+    module.op(op).operands.len().checked_sub(usize::try_from(inputs).ok()?)
+}
+
+/// A `Scan` as a `Loop` that gathers the slices. The reads are `Gather`s, which copy one slice.
+fn as_loop(rewriter: &mut Rewriter, op: OpId, target: Target) -> Option<Vec<ValueId>> {
+    let module = &mut *rewriter.module;
+    let operands = module.op(op).operands.to_vec();
+    let count = carried_count(module, op)?;
+    let (inits, inputs) = operands.split_at(count);
+    let reads = along(module, op, "input", inputs)?;
+    let results = module.op(op).results.to_vec();
+    let writes = along(module, op, "output", results.get(count..)?)?;
+    let Dim::Known(rounds) = module.tensor(*inputs.first()?)?.dims[reads.first()?.0] else { return None };
+    let old = module.entry_block(*module.op(op).regions.first()?)?;
+    let arguments = module.block(old).arguments.clone();
+    let body = Body::new(module, op)?;
+    let scalar = module.tensor_of(Element::I64, &[] as &[i64]);
+    let boolean = module.tensor_of(Element::Bool, &[] as &[i64]);
+    let number = module.add_argument(body.block, scalar);
+    let going = module.add_argument(body.block, boolean);
+    let carried: Vec<ValueId> = types(module, arguments.get(..count)?)
+        .into_iter()
+        .map(|ty| module.add_argument(body.block, ty))
+        .collect();
+    let trip_count = rewriter.bytes(Element::I64, &[], &rounds.to_le_bytes());
+    let last = rewriter.bytes(Element::I64, &[], &(rounds - 1).to_le_bytes());
+    let truth = rewriter.bytes(Element::Bool, &[], &[1]);
+    let module = &mut *rewriter.module;
+    let block = body.block;
+    let is_backward = reads.iter().any(|&(_, backward)| backward);
+    let backward = is_backward.then(|| module.create(onnx::SUB, &[last, number]).end_of(block).of(scalar));
+    let mut slices = Vec::with_capacity(inputs.len());
+    for ((&input, &(axis, is_backward)), &slice) in inputs.iter().zip(&reads).zip(&arguments[count..]) {
+        let index = backward.filter(|_| is_backward).unwrap_or(number);
+        let gather = module.create(onnx::GATHER, &[input, index]).int("axis", axis as i64).end_of(block);
+        slices.push(gather.like(slice));
+    }
+    for (&old, &new) in arguments.iter().zip(carried.iter().chain(&slices)) {
+        rewriter.replace(old, new);
+    }
+    let returned = body.take(rewriter, target);
+    let module = &mut *rewriter.module;
+    let goes_on = module.create(onnx::IDENTITY, &[going]).end_of(block).of(boolean);
+    body.end(module, &[&[goes_on], &returned[..]].concat());
+    let written = stacked(module, &results[count..], &writes)?;
+    let mut all_types = types(module, &results[..count]);
+    all_types.extend(written);
+    let operands = [&[trip_count, truth], inits].concat();
+    let mut new = rewriter.create(onnx::LOOP, &operands).region(body.region).values(&all_types);
+    for (value, &along) in new[count..].iter_mut().zip(&writes) {
+        *value = placed(rewriter, *value, along)?;
+    }
+    Some(new)
+}
+
+/// A `Scan` whose slices are all along the first dimension, from the first on.
+fn along_first(rewriter: &mut Rewriter, op: OpId, target: Target) -> Option<Vec<ValueId>> {
+    let module = &mut *rewriter.module;
+    let count = carried_count(module, op)?;
+    let mut operands = module.op(op).operands.to_vec();
+    let results = module.op(op).results.to_vec();
+    let reads = along(module, op, "input", &operands[count..])?;
+    let writes = along(module, op, "output", results.get(count..)?)?;
+    if reads.iter().chain(&writes).all(|&along| along == (0, false)) {
+        return None;
+    }
+    for (value, &(axis, backward)) in operands[count..].iter_mut().zip(&reads) {
+        let first = if axis == 0 { *value } else { moved(rewriter, *value, axis, 0)? };
+        *value = if backward { reversed(rewriter, first)? } else { first };
+    }
+    let module = &mut *rewriter.module;
+    let body = Body::new(module, op)?;
+    let arguments = module.block(body.old).arguments.clone();
+    for old in arguments {
+        let ty = rewriter.module.value_type(old);
+        let new = rewriter.module.add_argument(body.block, ty);
+        rewriter.replace(old, new);
+    }
+    let returned = body.take(rewriter, target);
+    let module = &mut *rewriter.module;
+    body.end(module, &returned);
+    let mut all_types = types(module, &results[..count]);
+    all_types.extend(stacked(module, &results[count..], &writes)?);
+    let inputs = (operands.len() - count) as i64;
+    let scan = rewriter.create(onnx::SCAN, &operands).int("num_scan_inputs", inputs).region(body.region);
+    let mut new = scan.values(&all_types);
+    for (value, &along) in new[count..].iter_mut().zip(&writes) {
+        *value = placed(rewriter, *value, along)?;
+    }
+    Some(new)
+}
+
+/// The types of outputs whose slices are stacked along the first dimension.
+fn stacked(module: &mut Module, values: &[ValueId], writes: &[Along]) -> Option<Vec<TypeId>> {
+    let mut types = Vec::with_capacity(values.len());
+    for (&value, &(axis, _)) in values.iter().zip(writes) {
+        let tensor = module.tensor(value)?.clone();
+        let mut dims: Vec<Dim> = tensor.dims.to_vec();
+        let length = dims.remove(axis);
+        dims.insert(0, length);
+        types.push(module.tensor_of(tensor.element, &dims));
+    }
+    Some(types)
+}
+
+/// A stacked output as the `Scan` had it.
+fn placed(rewriter: &mut Rewriter, value: ValueId, (axis, backward): Along) -> Option<ValueId> {
+    let value = if backward { reversed(rewriter, value)? } else { value };
+    if axis == 0 { Some(value) } else { moved(rewriter, value, 0, axis) }
+}
+
+/// A value with one dimension moved.
+fn moved(rewriter: &mut Rewriter, value: ValueId, from: usize, to: usize) -> Option<ValueId> {
+    let tensor = rewriter.module.tensor(value)?.clone();
+    let mut order: Vec<i64> = (0..tensor.rank() as i64).collect();
+    let axis = order.remove(from);
+    order.insert(to, axis);
+    let dims: Vec<Dim> = order.iter().map(|&axis| tensor.dims[axis as usize]).collect();
+    Some(rewriter.create(onnx::TRANSPOSE, &[value]).ints("perm", &order).out(tensor.element, &dims))
+}
+
+/// A value with the first dimension reversed.
+fn reversed(rewriter: &mut Rewriter, value: ValueId) -> Option<ValueId> {
+    let bounds = [-1, i64::MIN + 1, 0, -1].map(|number| rewriter.integers(&[number]));
+    let [start, end, axis, step] = bounds;
+    Some(rewriter.create(onnx::SLICE, &[value, start, end, axis, step]).like(value))
+}
