@@ -93,9 +93,9 @@ fn as_scan(rewriter: &mut Rewriter, op: OpId, target: Target) -> Option<Vec<Valu
     let end = module.op(*module.block(old).ops.last()?).operands.to_vec();
     let (&goes_on, returned) = end.split_first()?;
     let passed = module.defining_operands(goes_on, onnx::IDENTITY).map_or(goes_on, |[value]| value);
-    let stops = passed != going && !is_true(module, passed);
+    let stops = !starts || passed != going && !is_true(module, passed);
     let outputs = returned.len() - carried.len();
-    if !starts || (stops && (outputs > 0 || rounds > MOST_ROUNDS)) {
+    if stops && (outputs > 0 || rounds > MOST_ROUNDS) {
         return None;
     }
     let carried_types = types(module, carried);
@@ -129,7 +129,8 @@ fn as_scan(rewriter: &mut Rewriter, op: OpId, target: Target) -> Option<Vec<Valu
     let own = next.len();
     body.end(module, &[next, returned].concat());
     let own_types: &[TypeId] = if stops { &[boolean, scalar] } else { &[scalar] };
-    let own_inits: &[ValueId] = if stops { &[truth, zero] } else { &[zero] };
+    let first = if starts { truth } else { condition };
+    let own_inits: &[ValueId] = if stops { &[first, zero] } else { &[zero] };
     let operands = [own_inits, inits, &[ones]].concat();
     let scan = rewriter.create(onnx::SCAN, &operands).int("num_scan_inputs", 1).region(body.region);
     Some(scan.values(&[own_types, &result_types].concat()).split_off(own))
