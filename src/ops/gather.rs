@@ -79,6 +79,9 @@ fn gather(cx: &mut Lower, op: OpId) -> Lowered {
             (0..sizes.len()).map(AxisKind::Window).collect(),
         )
     } else {
+        if !reads_short(cx, operand, &moving, &numbers) {
+            starts.value = cx.int64(starts.value);
+        }
         starts = cx.clamp_columns(&starts, &limits);
         at_positions(cx, operand, &starts, &moving, &numbers)?
     };
@@ -138,6 +141,20 @@ fn at_one_position(
     cx.window(operand, &at, &numbers.window)
 }
 
+/// Whether every dimension that is not one of the moving ones is of a batch or has one element.
+fn are_elements(sizes: &[Dim], moving: &[usize], numbers: &GatherShape) -> bool {
+    let batched = |dim: usize| numbers.batching.iter().any(|pair| pair.0 == dim);
+    (0..sizes.len()).all(|dim| batched(dim) || moving.contains(&dim) || sizes[dim] == Dim::Known(1))
+}
+
+/// Whether the positions are those of elements along one dimension, as `Gather` and `GatherElements` read them. Other
+/// forms compute with them in `i64`, or need it.
+fn reads_short(cx: &Lower, operand: ValueId, moving: &[usize], numbers: &GatherShape) -> bool {
+    let &[dim] = moving else { return false };
+    let is_apart = || are_elements(&cx.dims(operand), moving, numbers);
+    numbers.window[dim] == Dim::Known(1) && (numbers.batching.is_empty() || is_apart())
+}
+
 fn at_positions(
     cx: &mut Lower,
     operand: ValueId,
@@ -147,12 +164,11 @@ fn at_positions(
 ) -> Result<(ValueId, Vec<AxisKind>), LowerError> {
     let sizes = cx.dims(operand);
     let points = moving.iter().all(|&dim| numbers.window[dim] == Dim::Known(1));
-    let batched = |dim: usize| numbers.batching.iter().any(|pair| pair.0 == dim);
     if !numbers.batching.is_empty() {
-        let only =
-            (0..sizes.len()).all(|dim| batched(dim) || moving.contains(&dim) || sizes[dim] == Dim::Known(1));
         return Ok(match *moving {
-            [dim] if points && only => elements(cx, operand, starts, dim, numbers),
+            [dim] if points && are_elements(&sizes, moving, numbers) => {
+                elements(cx, operand, starts, dim, numbers)
+            }
             _ => nd(cx, operand, starts, moving, numbers)?,
         });
     }

@@ -4,8 +4,8 @@ use super::value_range::ValueRange;
 use super::{Lower, LowerError};
 use crate::ir::{Dim, DimExprs, Dims, Element, OpId, Size, ValueId, onnx};
 
-/// `value` is `i64` with the sizes `batch` and, unless there is one column, a last dimension of columns. Each column
-/// is a component of the index vector and has a range.
+/// `value` is `i32` or `i64`, with the sizes `batch` and, unless there is one column, a last dimension of columns. Each
+/// column is a component of the index vector and has a range.
 #[derive(Clone, Debug)]
 pub(super) struct StartIndices {
     /// The indices.
@@ -61,7 +61,7 @@ impl Lower<'_> {
             order.push(vector_dim);
             self.transpose(value, &order)
         };
-        let value = self.int64(value);
+        let value = self.index(value);
         let ranges = if columns == 1 { vec![self.range(value)] } else { self.column_ranges(value, columns) };
         Ok(StartIndices { value, batch, ranges })
     }
@@ -79,7 +79,22 @@ impl Lower<'_> {
     pub(super) fn vectors(&mut self, starts: &StartIndices) -> ValueId {
         let mut sizes = starts.batch.clone();
         sizes.push(Dim::Known(starts.ranges.len() as i64));
-        self.reshape(starts.value, &sizes)
+        let value = self.int64(starts.value);
+        self.reshape(value, &sizes)
+    }
+
+    /// Converts integers to `i32` or `i64`, which `Gather` reads. Accelerators have few kernels for `i64`, so `i32` stays.
+    fn index(&mut self, value: ValueId) -> ValueId {
+        if self.known_integers(value).is_none() && self.before_cast(value).is_none() {
+            match self.element(value) {
+                Element::I32 => return value,
+                element if element.is_integer() && element.bits() < 32 => {
+                    return self.cast(value, Element::I32);
+                }
+                _ => {}
+            }
+        }
+        self.int64(value)
     }
 
     /// Converts integers to `i64`; saturates those of `ui64`.
@@ -135,8 +150,8 @@ impl Lower<'_> {
             } else {
                 self.int64s(&picked)
             };
-            let axis = starts.batch.len() as i64;
-            self.node(onnx::GATHER, &[starts.value, picked]).int("axis", axis).out(Element::I64, &sizes)
+            let (axis, element) = (starts.batch.len() as i64, self.element(starts.value));
+            self.node(onnx::GATHER, &[starts.value, picked]).int("axis", axis).out(element, &sizes)
         };
         StartIndices { value, batch: starts.batch.clone(), ranges }
     }
@@ -155,15 +170,39 @@ impl Lower<'_> {
             let clamped = known.iter().zip(limits.iter().cycle());
             let clamped: Vec<i64> = clamped.map(|(&start, &limit)| start.clamp(0, limit)).collect();
             self.integers(Element::I64, &sizes, &clamped)
-        } else if limits.iter().all(|&limit| limit == limits[0]) {
-            let (low, high) = (self.integer(Element::I64, 0), self.size_scalar(limits[0], Element::I64));
-            self.bounded(starts.value, low, high)
+        } else if let Some(clamped) = numbers.and_then(|limits| self.clamp_short(starts, &limits)) {
+            clamped
         } else {
-            let (low, high) = (self.integer(Element::I64, 0), self.shape(limits));
-            let raised = self.larger(starts.value, low);
-            self.smaller(raised, high)
+            let value = self.int64(starts.value);
+            let low = self.integer(Element::I64, 0);
+            if limits.iter().all(|&limit| limit == limits[0]) {
+                let high = self.size_scalar(limits[0], Element::I64);
+                self.bounded(value, low, high)
+            } else {
+                let high = self.shape(limits);
+                let raised = self.larger(value, low);
+                self.smaller(raised, high)
+            }
         };
         StartIndices { value, batch: starts.batch.clone(), ranges }
+    }
+
+    /// Clamps one column of `i32`, for which `Max` and `Min` have more kernels than `Clip` on accelerators.
+    fn clamp_short(&mut self, starts: &StartIndices, limits: &[i64]) -> Option<ValueId> {
+        let (&[limit], &[range]) = (limits, &starts.ranges[..]) else { return None };
+        if self.element(starts.value) != Element::I32 || !(0..=i64::from(i32::MAX)).contains(&limit) {
+            return None;
+        }
+        let mut value = starts.value;
+        if range.low < 0 {
+            let low = self.integer(Element::I32, 0);
+            value = self.elementwise(onnx::MAX, &[value, low]);
+        }
+        if range.high > limit {
+            let high = self.integer(Element::I32, limit);
+            value = self.elementwise(onnx::MIN, &[value, high]);
+        }
+        Some(value)
     }
 
     /// The dot product of each index vector and the strides, with the sizes `batch`.
@@ -180,15 +219,19 @@ impl Lower<'_> {
             let sums: Vec<i64> = known.chunks_exact(strides.len()).map(sum).collect();
             return self.integers(Element::I64, &batch, &sums);
         }
+        if strides == [Dim::Known(1)] {
+            return starts.value;
+        }
+        let value = self.int64(starts.value);
         let scaled = if strides.iter().all(|&stride| stride == Dim::Known(1)) {
-            starts.value
+            value
         } else {
             let strides = if let [stride] = *strides {
                 self.size_scalar(stride, Element::I64)
             } else {
                 self.shape(strides)
             };
-            self.elementwise(onnx::MUL, &[starts.value, strides])
+            self.elementwise(onnx::MUL, &[value, strides])
         };
         if strides.len() == 1 { scaled } else { self.sum_columns(scaled, &starts.batch) }
     }
@@ -208,6 +251,7 @@ impl Lower<'_> {
         rank: usize,
         counts: &[(usize, StridedAxis)],
     ) -> ValueId {
+        let value = if counts.is_empty() { value } else { self.int64(value) };
         let mut sizes = self.dims(value);
         sizes.resize(rank, Dim::Known(1));
         let mut value = self.reshape(value, &sizes);

@@ -163,7 +163,10 @@ impl Lower<'_> {
             onnx::WHERE => match self.decided(operands[0], depth) {
                 Some(true) => of(1),
                 Some(false) => of(2),
-                None => self.zip(&operands[1..], depth, ValueRange::union),
+                None => {
+                    let taken = self.where_true(operands[0], operands[1], of(1), depth);
+                    combined(taken, of(2), ValueRange::union)
+                }
             },
             onnx::ARG_MAX | onnx::ARG_MIN => self.position_range(op, 0).unwrap_or_else(any),
             onnx::TOP_K if self.module.op(op).results.get(1) == Some(&value) => {
@@ -217,20 +220,39 @@ impl Lower<'_> {
         combine: impl Fn(ValueRange, ValueRange) -> ValueRange,
     ) -> Vec<ValueRange> {
         let all = operands.iter().map(|&operand| self.ranges(operand, depth));
-        let combined = all.reduce(|a, b| {
-            // A single range represents all columns; lists of different other lengths cannot be paired.
-            let (a, b) = match (a.len(), b.len()) {
-                (left, right) if left == right => (a, b),
-                (1, right) => (vec![a[0]; right], b),
-                (left, 1) => {
-                    let wide = vec![b[0]; left];
-                    (a, wide)
-                }
-                _ => (vec![merged(&a)], vec![merged(&b)]),
-            };
-            a.into_iter().zip(b).map(|(a, b)| combine(a, b)).collect()
-        });
+        let combined = all.reduce(|a, b| combined(a, b, &combine));
         combined.unwrap_or_else(|| vec![ValueRange::ALL])
+    }
+
+    /// The ranges of a value where a condition holds that compares it.
+    fn where_true(
+        &self,
+        condition: ValueId,
+        value: ValueId,
+        ranges: Vec<ValueRange>,
+        depth: usize,
+    ) -> Vec<ValueRange> {
+        let (Some(op), Some(depth)) = (self.module.defining_op(condition), depth.checked_sub(1)) else {
+            return ranges;
+        };
+        let bounds: fn(ValueRange, ValueRange) -> ValueRange = match self.module.op(op).name {
+            onnx::AND => {
+                let both = self.module.op(op).operands.iter();
+                return both.fold(ranges, |ranges, &side| self.where_true(side, value, ranges, depth));
+            }
+            onnx::GREATER_OR_EQUAL => |own, bound| ValueRange { low: own.low.max(bound.low), ..own },
+            onnx::LESS_OR_EQUAL => |own, bound| ValueRange { high: own.high.min(bound.high), ..own },
+            _ => return ranges,
+        };
+        match self.module.op(op).operands[..] {
+            [compared, bound] if compared == value => combined(ranges, self.ranges(bound, depth), bounds),
+            _ => ranges,
+        }
+    }
+
+    /// Whether a condition always or never holds, if ranges decide it.
+    pub(super) fn known_truth(&self, condition: ValueId) -> Option<bool> {
+        self.decided(condition, DEPTH / 2)
     }
 
     /// The result of a comparison, if the ranges of its operands decide it.
@@ -240,20 +262,30 @@ impl Lower<'_> {
         let operands = &self.module.op(op).operands;
         let of = |index: usize| {
             let value = *operands.get(index)?;
-            self.element(value).is_integer().then(|| merged(&self.ranges(value, depth)))
+            let is_ordered = self.element(value).is_integer() && self.element(value) != Element::U64;
+            is_ordered.then(|| merged(&self.ranges(value, depth)))
+        };
+        let is_less = |a: ValueRange, b: ValueRange| match () {
+            () if a.high < b.low => Some(true),
+            () if a.low >= b.high => Some(false),
+            () => None,
         };
         match self.module.op(op).name {
             onnx::RESHAPE | onnx::EXPAND | onnx::TRANSPOSE => self.decided(operands[0], depth),
-            onnx::LESS => {
-                let (a, b) = (of(0)?, of(1)?);
-                if a.low >= b.high {
-                    Some(false)
-                } else if a.high < b.low {
-                    Some(true)
-                } else {
-                    None
-                }
-            }
+            onnx::LESS => is_less(of(0)?, of(1)?),
+            onnx::GREATER_OR_EQUAL => is_less(of(0)?, of(1)?).map(|less| !less),
+            onnx::LESS_OR_EQUAL => is_less(of(1)?, of(0)?).map(|less| !less),
+            onnx::AND => match (self.decided(operands[0], depth), self.decided(operands[1], depth)) {
+                (Some(false), _) | (_, Some(false)) => Some(false),
+                (Some(true), Some(true)) => Some(true),
+                _ => None,
+            },
+            onnx::XOR => Some(self.decided(operands[0], depth)? != self.decided(operands[1], depth)?),
+            onnx::NOT => self.decided(operands[0], depth).map(|holds| !holds),
+            onnx::CONSTANT => match self.known_integers(condition)?.split_first()? {
+                (first, rest) if rest.iter().all(|other| other == first) => Some(*first != 0),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -267,6 +299,25 @@ impl Lower<'_> {
         let size = self.module.dim_exprs.bounds(*sizes.get(usize::try_from(axis).ok()?)?).1?;
         Some(vec![ValueRange { low: 0, high: (size - 1).max(0) }])
     }
+}
+
+/// Combines ranges column by column. A single range represents all columns; lists of different other lengths cannot be
+/// paired.
+fn combined(
+    a: Vec<ValueRange>,
+    b: Vec<ValueRange>,
+    combine: impl Fn(ValueRange, ValueRange) -> ValueRange,
+) -> Vec<ValueRange> {
+    let (a, b) = match (a.len(), b.len()) {
+        (left, right) if left == right => (a, b),
+        (1, right) => (vec![a[0]; right], b),
+        (left, 1) => {
+            let wide = vec![b[0]; left];
+            (a, wide)
+        }
+        _ => (vec![merged(&a)], vec![merged(&b)]),
+    };
+    a.into_iter().zip(b).map(|(a, b)| combine(a, b)).collect()
 }
 
 fn merged(ranges: &[ValueRange]) -> ValueRange {

@@ -19,6 +19,9 @@ pub(super) const ROWS: &[Row] = &[
     .note("|x| < inf, which is false for NaN"),
     row(stablehlo::SELECT, rule(3, elementwise::select), Elements::PLAIN, |cx, op| {
         let (predicate, yes, no) = (cx.operand(op, 0)?, cx.operand(op, 1)?, cx.operand(op, 2)?);
+        if let Some(holds) = cx.known_truth(predicate) {
+            return Ok(if holds { yes } else { no }.into());
+        }
         Ok(select(cx, predicate, yes, no).into())
     }),
 ];

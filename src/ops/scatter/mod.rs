@@ -74,7 +74,8 @@ fn scatter(cx: &mut Lower, op: OpId) -> Lowered {
     if updates.iter().chain(&numbers.sizes).any(|&size| size == Dim::Known(0)) {
         return (0..count).map(|input| cx.full(op, input)).collect::<Result<Values, _>>();
     }
-    let starts = cx.starts(op, count, numbers.vector_dim)?;
+    let mut starts = cx.starts(op, count, numbers.vector_dim)?;
+    starts.value = cx.int64(starts.value);
     let plan = plan(cx, &starts, &numbers, cx.attributes(op).flag("unique_indices"));
     let combiners = cx.combiners(region).filter(|all| all.len() == count);
     let Some(combiners) = combiners.filter(|all| have_reductions(cx, op, all)) else {

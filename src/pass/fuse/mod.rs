@@ -8,6 +8,7 @@
 mod activation;
 mod affine;
 mod error;
+mod gather;
 mod group;
 mod normalization;
 mod pattern;
@@ -17,8 +18,8 @@ mod softmax;
 
 use super::Context;
 use crate::ir::{
-    BlockId, Data, Element, Location, LocationId, Module, OpId, OpName, OpSpan, Rewriter, TypeId, ValueId,
-    stablehlo, use_counts_by_block,
+    Attribute, BlockId, Data, Element, Location, LocationId, Module, OpId, OpName, OpSpan, Rewriter, TypeId,
+    ValueId, stablehlo, use_counts_by_block,
 };
 use crate::ops::float_bytes;
 use pattern::Pattern;
@@ -66,6 +67,7 @@ enum Field {
     Int(i64),
     Float(f64),
     Positions(Vec<usize>),
+    Other(Attribute),
 }
 
 impl Fused {
@@ -114,6 +116,7 @@ static RULES: LazyLock<FxHashMap<OpName, Vec<&'static FusionRule>>> = LazyLock::
         affine::RULES,
         error::RULES,
         sign::RULES,
+        gather::RULES,
     ]
     .into_iter()
     .flatten()
@@ -260,6 +263,7 @@ fn make(rewriter: &mut Rewriter, fused: Fused, ty: TypeId, place: (OpSpan, Locat
         builder = match field {
             Field::Int(value) => builder.int(name, value),
             Field::Float(value) => builder.double(name, value),
+            Field::Other(attribute) => builder.attr(name, attribute),
             Field::Positions(values) => {
                 let values: Vec<i64> = values.into_iter().map(|value| value as i64).collect();
                 builder.ints(name, &values)

@@ -1,0 +1,117 @@
+//! Gathers of which a select keeps only the windows at positions in range, as JAX prints the mode `fill`.
+
+use super::pattern::Pattern;
+use super::{Field, Fused, FusedOperand, FusionRule};
+use crate::ir::{Dim, OpId, ValueId, stablehlo};
+use crate::ops::{Combiner, GatherDimensionNumbers, OpAttributes, combiners};
+
+pub(super) const RULES: &[FusionRule] = &[FusionRule::new(stablehlo::SELECT, filled_gather)];
+
+/// `select(in_range, gather(x, i), fill)` reads position 0 in place of those that the select drops, so that no position
+/// has to be clamped.
+fn filled_gather(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let [condition, gathered, fill] = p.operands_of(op)?;
+    let [x, starts] = p.operands(gathered, stablehlo::GATHER)?;
+    let gather = p.module.defining_op(gathered)?;
+    let numbers = GatherDimensionNumbers::read(p.module, gather).ok()?;
+    let in_range = origin(p, condition, starts, &numbers)?;
+    let element = p.tensor(starts)?.element;
+    let zero = FusedOperand::Filled(0.0, element, Vec::new(), None);
+    let zeros = Fused::of(stablehlo::BROADCAST_IN_DIM, [zero]).positions("broadcast_dimensions", &[]);
+    let zeros = FusedOperand::Made(Box::new(zeros), starts);
+    let arms = [FusedOperand::Value(in_range), FusedOperand::Value(starts), zeros];
+    let starts = FusedOperand::Made(Box::new(Fused::of(stablehlo::SELECT, arms)), starts);
+    let mut kept = Fused::of(stablehlo::GATHER, [FusedOperand::Value(x), starts]);
+    for name in ["dimension_numbers", "indices_are_sorted", "slice_sizes"] {
+        let attribute = p.module.attribute(gather, name).cloned();
+        kept.attributes.extend(attribute.map(|attribute| (name, Field::Other(attribute))));
+    }
+    let gathered = FusedOperand::Made(Box::new(kept), gathered);
+    Some(Fused::of(stablehlo::SELECT, [FusedOperand::Value(condition), gathered, FusedOperand::Value(fill)]))
+}
+
+/// Where an axis of an intermediate value is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AxisPlace {
+    /// A dimension of the select's result.
+    Result(usize),
+    /// All its elements are combined.
+    Combined,
+    /// Its only element stands for all.
+    Single,
+}
+
+/// The comparison of each component of the index vectors with its bounds, if the condition is that it holds for all
+/// components of a position, at the window of that position.
+fn origin(
+    p: &Pattern,
+    condition: ValueId,
+    starts: ValueId,
+    numbers: &GatherDimensionNumbers,
+) -> Option<ValueId> {
+    let (module, mut value) = (p.module, condition);
+    let mut places: Vec<AxisPlace> = (0..p.tensor(value)?.rank()).map(AxisPlace::Result).collect();
+    loop {
+        let op = module.defining_op(value)?;
+        let operand = *module.op(op).operands.first()?;
+        let (dims, before) = (&p.tensor(value)?.dims, &p.tensor(operand)?.dims);
+        places = match module.op(op).name {
+            stablehlo::AND => break,
+            stablehlo::BROADCAST_IN_DIM => {
+                let own = OpAttributes::of(module, op).positions("broadcast_dimensions").ok()?;
+                let place = |(axis, &size): (usize, &Dim)| {
+                    let same = dims.get(own[axis]) == Some(&size);
+                    if same { places[own[axis]] } else { AxisPlace::Single }
+                };
+                before.iter().enumerate().map(place).collect()
+            }
+            stablehlo::REDUCE => {
+                let all = combiners(module, *module.op(op).regions.first()?)?;
+                let reduced = OpAttributes::of(module, op).positions("dimensions").ok()?;
+                if all != [Combiner::And] {
+                    return None;
+                }
+                let mut kept = places.iter().copied();
+                let combined = |axis: usize| reduced.contains(&axis);
+                (0..before.len())
+                    .map(|axis| if combined(axis) { Some(AxisPlace::Combined) } else { kept.next() })
+                    .collect::<Option<_>>()?
+            }
+            stablehlo::RESHAPE => {
+                let long = |dims: &[Dim]| -> Vec<Dim> {
+                    dims.iter().copied().filter(|&dim| dim != Dim::Known(1)).collect()
+                };
+                if long(dims) != long(before) {
+                    return None;
+                }
+                let kept = places.iter().zip(dims.iter()).filter(|(_, dim)| **dim != Dim::Known(1));
+                let mut kept = kept.map(|(&place, _)| place);
+                let place =
+                    |&dim: &Dim| if dim == Dim::Known(1) { Some(AxisPlace::Single) } else { kept.next() };
+                before.iter().map(place).collect::<Option<_>>()?
+            }
+            _ => return None,
+        };
+        value = operand;
+    }
+    let [low, high] = module.defining_operands(value, stablehlo::AND)?;
+    let compares = |side: ValueId, direction: &str| {
+        let operands = module.defining_operands::<2>(side, stablehlo::COMPARE);
+        operands.is_some_and(|[index, _]| index == starts)
+            && p.word(side, "comparison_direction") == Some(direction)
+    };
+    let is_bounded = compares(low, "GE") && compares(high, "LE");
+    let dims = &p.tensor(starts)?.dims;
+    let is_single = |axis: usize| dims.get(axis) == Some(&Dim::Known(1));
+    let vector = numbers.index_vector_dim;
+    let holds_for_all =
+        vector == dims.len() || is_single(vector) || places.get(vector) == Some(&AxisPlace::Combined);
+    let at_own_window = |(axis, place): (usize, usize)| {
+        is_single(axis) || places.get(axis) == Some(&AxisPlace::Result(place))
+    };
+    let fits = is_bounded
+        && places.len() == dims.len()
+        && holds_for_all
+        && numbers.batch_dims(dims.len()).into_iter().all(at_own_window);
+    fits.then_some(value)
+}
