@@ -71,7 +71,8 @@ fn select(
 ) -> bool {
     let result = rewriter.module.op(op).results[0];
     let [mut predicate, mut yes, mut no] = rewriter.module.op(op).operands[..] else { return true };
-    if !flow.is_read(result) {
+    let is_float = rewriter.module.tensor(result).is_some_and(|tensor| tensor.element.is_float());
+    if !is_float || !flow.is_read(result) {
         return true;
     }
     // ONNX Runtime fuses Not into Where, and so swaps the arms.
