@@ -155,6 +155,16 @@ pub const ROWS: &[Row] = &[
         gains: ONNX_RUNTIME_GAINS,
     },
     Row {
+        name: "webgpu",
+        about: "onnxruntime-web with its WebGPU provider, which leaves nodes without a kernel to WebAssembly",
+        releases: &[release(1, 30, 26, 13, 18)],
+        kernels: Provider::WebGpu,
+        is_onnxruntime: true,
+        misses: Misses::FallsBack,
+        lacks: &[],
+        gains: ONNX_RUNTIME_GAINS,
+    },
+    Row {
         name: "directml",
         about: "ONNX Runtime with its DirectML provider, on GPUs under Windows",
         releases: ACCELERATED,

@@ -23,6 +23,7 @@ pub enum Provider {
     TensorRt,
     CoreMl,
     Qnn,
+    WebGpu,
     OpenVino,
     Tract,
     Rten,
@@ -39,7 +40,7 @@ impl Provider {
 static EMPTY: LazyLock<Table> = LazyLock::new(Table::default);
 
 /// The text of each table, and the table.
-static TABLES: [(Provider, &str, LazyLock<Table>); 10] = [
+static TABLES: [(Provider, &str, LazyLock<Table>); 11] = [
     // A malformed table is empty; a test parses each.
     (Provider::Cpu, CPU, LazyLock::new(|| Table::parse(CPU).unwrap_or_default())),
     (Provider::Cuda, CUDA, LazyLock::new(|| Table::parse(CUDA).unwrap_or_default())),
@@ -47,6 +48,7 @@ static TABLES: [(Provider, &str, LazyLock<Table>); 10] = [
     (Provider::TensorRt, TENSORRT, LazyLock::new(|| Table::parse(TENSORRT).unwrap_or_default())),
     (Provider::CoreMl, COREML, LazyLock::new(|| Table::parse(COREML).unwrap_or_default())),
     (Provider::Qnn, QNN, LazyLock::new(|| Table::parse(QNN).unwrap_or_default())),
+    (Provider::WebGpu, WEBGPU, LazyLock::new(|| Table::parse(WEBGPU).unwrap_or_default())),
     (Provider::OpenVino, OPENVINO, LazyLock::new(|| Table::parse(OPENVINO).unwrap_or_default())),
     (Provider::Tract, TRACT, LazyLock::new(|| Table::parse(TRACT).unwrap_or_default())),
     (Provider::Rten, RTEN, LazyLock::new(|| Table::parse(RTEN).unwrap_or_default())),
@@ -59,6 +61,7 @@ const DIRECTML: &str = include_str!("directml.txt");
 const TENSORRT: &str = include_str!("tensorrt.txt");
 const COREML: &str = include_str!("coreml.txt");
 const QNN: &str = include_str!("qnn.txt");
+const WEBGPU: &str = include_str!("webgpu.txt");
 const OPENVINO: &str = include_str!("openvino.txt");
 const TRACT: &str = include_str!("tract.txt");
 const RTEN: &str = include_str!("rten.txt");

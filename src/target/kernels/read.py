@@ -8,6 +8,7 @@
     python read.py tensorrt 8.6=operators.md ...           from docs/operators.md of onnx-tensorrt's releases
     python read.py coreml 1.30=coreml_supported_mlprogram_ops.md
     python read.py qnn 1.30=op_builder_factory.cc
+    python read.py webgpu 1.30=FOLDER                      from onnxruntime/core/providers/webgpu, with `cpp`
     python read.py openvino 2026.4=DIR                     by loading a node of each op
     python read.py tract 0.23=FOLDER                       from onnx/src/ops of tract
     python read.py rten 0.27=onnx_registry.rs              from src/op_registry of rten
@@ -151,6 +152,80 @@ def qnn(path):
         yield op, "*", ""
 
 
+MACROS = """
+#define ONNX_OPERATOR_KERNEL_EX(n,d,v,p,b,...) @@ n|d|v|+|b
+#define ONNX_OPERATOR_VERSIONED_KERNEL_EX(n,d,s,e,p,b,...) @@ n|d|s|e|b
+#define ONNX_OPERATOR_TYPED_KERNEL_EX(n,d,v,t,p,b,...) @@ n|d|v|+|b
+#define ONNX_OPERATOR_VERSIONED_TYPED_KERNEL_EX(n,d,s,e,t,p,b,...) @@ n|d|s|e|b
+"""
+NUMBERS = ["float", "float16", "int32", "uint32"]
+SPELLED = {"MLFloat16": "float16", "int32_t": "int32", "uint32_t": "uint32", "int64_t": "int64", "uint8_t": "uint8",
+           "int8_t": "int8"}  # fmt: skip
+
+
+def webgpu_types(expression, body=""):
+    """The types of a C++ expression; `body` is the function around it. None if it is not known."""
+    if "type_constraints" in expression and "t1_type" not in expression:
+        assigned = re.search(r"type_constraints = ([^;]+);", body)
+        if not assigned:
+            return None
+        return webgpu_types(assigned[1]) + (["uint8"] if "push_back(DataTypeImpl::GetTensorType<uint8_t>" in body else [])
+    for name, types in (
+        ("GetCastT2TypeConstraints", [*NUMBERS, "int64", "bool"]),
+        ("GetCastT1TypeConstraints", [*NUMBERS, "bool"]),
+        ("GetGatherTypeConstraints", [*NUMBERS, "bool", "uint8"]),
+        ("WebGpuSupportedNumberBoolAndUint8Types", [*NUMBERS, "bool", "uint8"]),
+        ("WebGpuSupportedNumberAndBoolTypes", [*NUMBERS, "bool"]),
+        ("WebGpuSupportedNumberTypes", NUMBERS),
+        ("WebGpuSupportedFloatTypes", ["float", "float16"]),
+    ):
+        if name in expression:
+            return list(types)
+    if "GetOpTypeConstraints" in expression:
+        # `enable_int64` is an option of sessions, and off.
+        return NUMBERS + (["bool"] if re.search(r"true\s*\)", expression) else [])
+    listed = [SPELLED.get(t.strip(), t.strip()) for found in re.findall(r"(?:Type|TypeList)<([^<>]+)>", expression) for t in found.split(",")]
+    return listed or None
+
+
+def webgpu_constraints(builder, body=""):
+    found = {}
+    for name, expression in re.findall(r'TypeConstraint\(\s*"(\w+)",\s*((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\)', builder):
+        types = webgpu_types(expression, body)
+        if types:
+            found[name] = [f"tensor({kind})" for kind in types]
+    return found
+
+
+def webgpu(path):
+    end_of = lambda text: NO_END if text in ("+", "std::nullopt", "") else int(text)
+    functions = {}
+    for file in sorted(Path(path).rglob("*.cc")):
+        text = file.read_text()
+        for name, body in re.findall(r"^KernelCreateInfo (Create\w+KernelInfo)\([^)]*\) \{(.*?)^\}", text, re.M | re.S):
+            functions[name] = body
+        if "ONNX_OPERATOR" in text and file.name != "webgpu_execution_provider.cc":
+            code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#include"))
+            command = ["cpp", "-P", "-nostdinc", "-x", "c++", "-"]
+            expanded = subprocess.run(command, input=MACROS + code, capture_output=True, check=False, text=True).stdout
+            for entry in re.findall(r"@@ (.*?)(?=@@|\n[a-zA-Z}/]|\Z)", expanded, re.S):
+                op, domain, start, end, builder = entry.split("|", 4)
+                constraints = webgpu_constraints(builder)
+                # Registered with the option `enable_int64`, which is off.
+                is_optional = op.strip() == "Clip" and constraints.get("T") == ["tensor(int64)"]
+                if domain.strip() == "kOnnxDomain" and not is_optional:
+                    yield op.strip(), int(start), end_of(end.strip()), constraints
+        lists = {"int64_capable": NUMBERS, "number_types": NUMBERS, "float_types": ["float", "float16"], "bool_type": ["bool"]}
+        for op, types, spans in re.findall(r'RegisterBinaryOp\(kernel_registry, "(\w+)", [^,]+, (\w+), \{(\{.*?\})\}[,)]', text):
+            for start, end in re.findall(r"\{(\d+), ([\w:]+)\}", spans):
+                yield op, int(start), end_of(end), {"T": [f"tensor({kind})" for kind in lists[types]]}
+    provider = (Path(path) / "webgpu_execution_provider.cc").read_text()
+    for name, start, end in re.findall(r"(Create\w+KernelInfo)\((\d+)(?:, (\d+))?, enable_int64\)", provider):
+        body = functions[name]
+        op = re.search(r'SetName\("(\w+)"\)', body)[1]
+        yield op, int(start), end_of(end), webgpu_constraints(body, body)
+
+
 def rust(pattern):
     """The ops that Rust code registers: a file, or all files of a folder."""
 
@@ -237,6 +312,7 @@ READERS = {
     "tensorrt": tensorrt,
     "coreml": coreml,
     "qnn": qnn,
+    "webgpu": registered(webgpu),
     "openvino": probed(PROBE, 26),
     "tract": rust(r'reg\.insert\(\s*"(\w+)"'),
     "rten": rust(r"register_op!\((\w+)"),
