@@ -197,6 +197,17 @@ const WRAPS: &[OpName] = &[
     onnx::SUB,
 ];
 
+/// Whether the bits of an op's integer result do not depend on the sign.
+pub fn wraps(op: OpName) -> bool {
+    WRAPS.contains(&op)
+}
+
+/// The types in which the twins of a value may be.
+pub fn twins(element: Element) -> impl Iterator<Item = Element> {
+    let same_width = (element == U32).then_some(I32);
+    same_width.into_iter().chain(wider(element).iter().copied())
+}
+
 /// The types that an op computes in instead, best first.
 pub fn wider_in(kernel: &Kernel, element: Element) -> &'static [Element] {
     match element {

@@ -88,6 +88,11 @@ fn cast_by_runtime(element: Element) -> Element {
     if element == Element::F16 { Element::F32 } else { element }
 }
 
+/// Whether two integer types have the same bits, so that arithmetic that wraps is the same in both.
+fn is_same_width(element: Element, wide: Element) -> bool {
+    element.is_integer() && wide.is_integer() && element.bits() == wide.bits()
+}
+
 /// Whether an op only moves or casts elements.
 pub(super) fn is_movement(module: &Module, op: OpId) -> bool {
     module.op(op).name == onnx::CAST
@@ -183,21 +188,19 @@ impl Legalize<'_, '_> {
         let of_runtime =
             |element| of_runtime.as_ref().is_none_or(|known| known.contains(&cast_by_runtime(element)));
         let is_named = self.cx.options.target.is_some();
-        // Without a target, older releases get casts only where these are exact and few.
-        let is_free = kernel.widening != Widening::Computes
-            && !element.is_float()
-            && kernels::wider_in(kernel, element).iter().any(|&wide| of_newest(wide) && of_runtime(wide));
-        let is_limited = is_named || is_free;
+        let wider = kernels::wider_in(kernel, element);
+        // Without a target, older releases get casts only where these are exact.
+        let is_exact = !element.is_float() && wider.iter().any(|&wide| of_newest(wide) && of_runtime(wide));
+        let is_limited = is_named || is_exact;
         let has = |element| of_newest(element) && (!is_limited || of_runtime(element));
         if has(element) {
-            // Moves stay wide if the operand is: the narrow form may never be needed.
-            let wide = kernels::wider_in(kernel, element).first().copied()?;
-            let moves = kernel.widening == Widening::Moves
-                && matches!(self.narrowed.get(&main), Some(NarrowTwin::From(_)));
+            // Such ops stay wide if an operand is: the narrow form may never be needed.
+            let stays = kernel.widening == Widening::Moves || kernels::wraps(kernel.op);
+            let wide = kernels::twins(element).find(|&wide| has(wide) && self.is_only(op, wide))?;
+            let keeps = kernel.widening == Widening::Moves || is_same_width(element, wide);
             let plan = CastPlan { element, wide, widening: Widening::Moves, main: kernel.main };
-            return (moves && has(wide)).then_some(plan);
+            return (stays && keeps).then_some(plan);
         }
-        let wider = kernels::wider_in(kernel, element);
         let Some(&wide) = wider.iter().find(|&&wide| has(wide)) else {
             self.refuse(op, element);
             return None;
@@ -212,6 +215,14 @@ impl Legalize<'_, '_> {
             });
         }
         Some(CastPlan { element, wide, widening: kernel.widening, main: kernel.main })
+    }
+
+    /// Whether an operand of an op so far only exists as a twin of this type.
+    fn is_only(&self, op: OpId, wide: Element) -> bool {
+        self.module.op(op).operands.iter().any(|&operand| {
+            matches!(self.narrowed.get(&operand), Some(NarrowTwin::From(_)))
+                && self.casts.contains_key(&(operand, wide))
+        })
     }
 
     /// Reports an op without a kernel for these elements or any wider type.
@@ -249,8 +260,11 @@ impl Legalize<'_, '_> {
         let types: SmallVec<[TypeId; 1]> =
             old.results.iter().map(|&result| self.with_element(result, element, wide)).collect();
         let new = self.module.create_like(op, &old.operands).push_to(&mut self.pending).results(&types);
-        // A float keeps its excess precision and a selected element is the true one; anything else has to wrap.
-        let keeps = element.is_float() && !element.is_small_float() || widening != Widening::Computes;
+        // A float keeps its excess precision, a selected element is the true one, and integers of one width wrap alike;
+        // anything else has to wrap.
+        let keeps = element.is_float() && !element.is_small_float()
+            || widening != Widening::Computes
+            || is_same_width(element, wide);
         for (&result, twin) in old.results.iter().zip(self.module.op(new).results.clone()) {
             self.narrowed.insert(result, NarrowTwin::From(twin));
             self.module.inherit_origin(result, twin);
