@@ -23,7 +23,7 @@ class Options:
     model_name: str | None = None
     """The name of the graph."""
     opset: int | None = None
-    """The opset, 18 to 26. A number is never raised."""
+    """The opset, 15 to 26. A number is never raised."""
     target: str | None = None
     """The runtime that the model is for, such as ``"onnxruntime:1.20"``; ``hlo2onnx targets`` lists all."""
     strict_nan: bool = False

@@ -17,7 +17,7 @@ pub(super) const ROWS: &[Row] = &[
     row(hlo2onnx::INTERPOLATE, rule(1, fused::repeat), Elements::FLOAT, interpolate)
         .note("Resize, of images"),
     row(hlo2onnx::LAYER_NORM, variadic(1, Exactly(1), fused::first), Elements::FLOAT, layer_norm)
-        .note("ONNX requires the scale"),
+        .note("ONNX requires the scale; decomposed below opset 17"),
     row(hlo2onnx::LEAKY_RELU, rule(1, fused::first), Elements::FLOAT, leaky_relu),
     row(hlo2onnx::LOG_SOFTMAX, rule(1, fused::first), Elements::FLOAT, |cx, op| {
         along_axis(cx, op, onnx::LOG_SOFTMAX)
@@ -184,8 +184,33 @@ fn layer_norm(cx: &mut Lower, op: OpId) -> Lowered {
     if operands.len() == 1 {
         operands.push(ones(cx, operands[0], axis)?);
     }
+    if !cx.has(onnx::LAYER_NORMALIZATION) {
+        return Ok(layer_norm_parts(cx, &operands, axis, epsilon).into());
+    }
     let node = cx.node(onnx::LAYER_NORMALIZATION, &operands).int("axis", axis);
     Ok(node.float("epsilon", epsilon as f32).like(operands[0]).into())
+}
+
+/// The ops that ONNX Runtime's `LayerNormFusion` makes one kernel of.
+fn layer_norm_parts(cx: &mut Lower, operands: &[ValueId], axis: i64, epsilon: f64) -> ValueId {
+    let element = cx.element(operands[0]);
+    let operands: Vec<ValueId> = operands.iter().map(|&operand| cx.single(operand)).collect();
+    let (x, mut kept) = (operands[0], cx.dims(operands[0]));
+    let single = cx.element(x);
+    let axes: Vec<i64> = (axis..kept.len() as i64).collect();
+    kept.iter_mut().skip(axis as usize).for_each(|dim| *dim = Dim::Known(1));
+    let axes = cx.int64s(&axes);
+    let mean = |cx: &mut Lower, x: ValueId| cx.node(onnx::REDUCE_MEAN, &[x, axes]).out(single, &kept);
+    let center = mean(cx, x);
+    let centered = cx.elementwise(onnx::SUB, &[x, center]);
+    let squares = cx.formula([centered], |[centered]| centered.pow(2.0));
+    let variance = mean(cx, squares);
+    let deviation = cx.formula([variance], |[variance]| (variance + epsilon).unary(onnx::SQRT));
+    let mut normal = cx.elementwise(onnx::DIV, &[centered, deviation]);
+    for (name, &parameter) in [onnx::MUL, onnx::ADD].into_iter().zip(&operands[1..]) {
+        normal = cx.elementwise(name, &[normal, parameter]);
+    }
+    cx.narrowed(normal, element)
 }
 
 fn rms_norm(cx: &mut Lower, op: OpId) -> Lowered {

@@ -235,6 +235,14 @@ impl Lower<'_> {
 
     /// An elementwise ONNX op whose result has another element type, such as a comparison.
     pub fn elementwise_to(&mut self, name: OpName, operands: &[ValueId], element: Element) -> ValueId {
+        // Without BitwiseNot: `~x` is `-1 - x`, where -1 has all bits. ONNX Runtime subtracts no `ui64`.
+        if let (onnx::BITWISE_NOT, &[value]) = (name, operands)
+            && !self.has(name)
+            && element != Element::U64
+        {
+            let ones = self.integer(element, -1);
+            return self.elementwise(onnx::SUB, &[ones, value]);
+        }
         let dims = self.module.broadcast_dims(operands);
         self.node(name, operands).out(element, &dims)
     }

@@ -15,7 +15,11 @@ impl Lower<'_> {
 
     /// Records that an ONNX op is used: raises the opset to what it needs, unless it is binding.
     fn needs(&mut self, op: OpName) {
-        let needs = target::since(op);
+        self.needs_opset(op, target::since(op));
+    }
+
+    /// Records that an ONNX op is used in a form that it has from an opset on.
+    pub(super) fn needs_opset(&mut self, op: OpName, needs: u32) {
         if needs > self.opset() {
             self.raise(op, needs);
         }
@@ -72,9 +76,7 @@ impl Lower<'_> {
     /// # Errors
     /// [`LowerError::Opset`] if the opset is binding and too low.
     pub fn require(&mut self, op: OpName, needs: u32) -> Result<(), LowerError> {
-        if needs > self.opset() {
-            self.raise(op, needs);
-        }
+        self.needs_opset(op, needs);
         self.refused()
     }
 }

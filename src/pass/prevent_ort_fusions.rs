@@ -1,7 +1,8 @@
 //! Rewrites patterns that ONNX Runtime's optimizers would fuse incorrectly when they load the model.
 //!
 //! - `PadFusion` turns the zeros of a Pad into padding of the pool after it, without checking that they are neutral
-//!   or that the pool allows so much padding. It skips a Pad with explicit axes.
+//!   or that the pool allows so much padding. It skips a Pad with explicit axes, which came with opset 18, and does not
+//!   see through a Reshape.
 //! - `MatMulScaleFusion` turns a scale of an operand or result into an `f32` attribute, whatever type the product
 //!   has. It only matches scales with one element.
 //! - `MatMulTransposeFusion` fuses a Transpose that moves the first dimension into the matrices; the fused kernel
@@ -20,6 +21,9 @@ use crate::ops::OpAttributes;
 use crate::target::Capability;
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
+
+/// The first opset in which a Pad has axes.
+const PAD_AXES: u32 = 18;
 
 /// Runs the pass.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
@@ -175,6 +179,10 @@ fn factor(module: &Module, op: OpId) -> Option<usize> {
 /// Rewrites a matched op. Returns whether it stays.
 fn change(rewriter: &mut Rewriter, op: OpId) -> bool {
     if is_pad(rewriter.module, op) {
+        if rewriter.module.opset().is_some_and(|opset| opset < PAD_AXES) {
+            hide_pad(rewriter, op);
+            return false;
+        }
         name_axes(rewriter, op);
         return true;
     }
@@ -229,6 +237,16 @@ fn expand_to_nothing(rewriter: &mut Rewriter, op: OpId) -> Option<()> {
     let empty = rewriter.create(onnx::SLICE, &[expanded, none, none, axes]).of(ty);
     rewriter.replace(result, empty);
     Some(())
+}
+
+/// Puts a Reshape to the same sizes after a Pad.
+fn hide_pad(rewriter: &mut Rewriter, op: OpId) {
+    let (operands, result) = (rewriter.module.op(op).operands.clone(), rewriter.module.op(op).results[0]);
+    let padded = rewriter.create_like(op, &operands).like(result);
+    let rank = rewriter.module.tensor(result).map_or(0, |tensor| tensor.rank());
+    let same = rewriter.integers(&vec![0; rank]);
+    let view = rewriter.create(onnx::RESHAPE, &[padded, same]).like(result);
+    rewriter.replace(result, view);
 }
 
 fn name_axes(rewriter: &mut Rewriter, op: OpId) {

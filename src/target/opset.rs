@@ -5,12 +5,18 @@ use crate::ir::{Element, OpName, onnx};
 /// The default opset.
 pub const DEFAULT_OPSET: u32 = 18;
 /// The lowest opset that can be requested.
-pub const LOWEST_OPSET: u32 = 18;
+pub const LOWEST_OPSET: u32 = 15;
 /// The highest opset that ONNX Runtime 1.31 reads.
 pub const HIGHEST_OPSET: u32 = 26;
 
 /// ONNX ops that were added, or got the form that is emitted here, after [`LOWEST_OPSET`] (ONNX `docs/Changelog.md`).
 const SINCE: &[(OpName, u32)] = &[
+    (onnx::DFT, 17),
+    (onnx::LAYER_NORMALIZATION, 17),
+    (onnx::BITWISE_AND, 18),
+    (onnx::BITWISE_NOT, 18),
+    (onnx::BITWISE_OR, 18),
+    (onnx::BITWISE_XOR, 18),
     (onnx::GELU, 20),
     (onnx::ATTENTION, 23),
     (onnx::BIT_CAST, 26),

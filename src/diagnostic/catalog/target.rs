@@ -38,7 +38,7 @@ diagnostics! {
 
     /// The compiler does not write this opset, or the target does not read it.
     ///
-    /// Opsets below 18 lack ops that the lowerings use; no released runtime reads opsets above the highest. A target reads
+    /// Opsets below 15 lack ops that most programs need; no released runtime reads opsets above the highest. A target reads
     /// opsets up to its own highest one, which `hlo2onnx targets` lists.
     ///
     /// An example that triggers it:
@@ -51,7 +51,7 @@ diagnostics! {
     /// ```
     ///
     /// ```console
-    /// $ hlo2onnx convert model.mlir --opset 17
+    /// $ hlo2onnx convert model.mlir --opset 14
     /// ```
     ///
     /// What to do: pass an opset in the range, or omit `--opset`.

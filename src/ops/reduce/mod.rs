@@ -190,8 +190,7 @@ impl Lower<'_> {
             Combiner::Xor => {
                 let counted = self.cast(value, Element::I64);
                 let sum = self.reduction(onnx::REDUCE_SUM, counted, dimensions);
-                let one = self.integer(Element::I64, 1);
-                let odd = self.elementwise(onnx::BITWISE_AND, &[sum, one]);
+                let odd = self.parity(sum);
                 return self.cast(odd, Element::Bool);
             }
             Combiner::And | Combiner::Multiply | Combiner::Minimum => onnx::REDUCE_MIN,
@@ -269,10 +268,21 @@ impl Lower<'_> {
     }
 
     /// The other highest bit, which turns the order of unsigned numbers into that of signed ones, and back.
-    fn flip_sign(&mut self, value: ValueId) -> ValueId {
+    pub(super) fn flip_sign(&mut self, value: ValueId) -> ValueId {
         let element = self.element(value);
         let sign = self.integer(element, integer_limits(element).0);
-        self.elementwise(onnx::BITWISE_XOR, &[value, sign])
+        // The sum carries nothing out of the highest bit.
+        let name = if self.has(onnx::BITWISE_XOR) { onnx::BITWISE_XOR } else { onnx::ADD };
+        self.elementwise(name, &[value, sign])
+    }
+
+    /// 1 for odd numbers and 0 for even ones, of integers that are not negative.
+    pub(super) fn parity(&mut self, value: ValueId) -> ValueId {
+        let element = self.element(value);
+        let (name, number) =
+            if self.has(onnx::BITWISE_AND) { (onnx::BITWISE_AND, 1) } else { (onnx::MOD, 2) };
+        let number = self.integer(element, number);
+        self.elementwise(name, &[value, number])
     }
 
     /// ONNX Runtime sums integers in `double` and saturates. That makes no difference in a wide enough type; otherwise

@@ -47,6 +47,11 @@ pub(crate) struct RowUpdate {
     pub distinct: bool,
 }
 
+/// The first opset with reductions `add` and `mul`.
+const SUMS_SINCE: u32 = 16;
+/// The first opset with reductions `max` and `min`.
+const EXTREMA_SINCE: u32 = 18;
+
 impl Lower<'_> {
     /// The neutral element of a combiner, as a scalar; replacements have none.
     pub(crate) fn neutral(&mut self, combiner: Combiner, element: Element) -> Option<ValueId> {
@@ -118,8 +123,7 @@ impl Lower<'_> {
             scattered
         };
         if boolean && reduction == "add" {
-            let one = self.integer(wide, 1);
-            let parity = self.elementwise(onnx::BITWISE_AND, &[scattered, one]);
+            let parity = self.parity(scattered);
             return Ok(self.cast(parity, element));
         }
         Ok(self.cast(scattered, element))
@@ -156,6 +160,11 @@ impl Lower<'_> {
         reduction: &'static str,
         distinct: bool,
     ) -> ValueId {
+        let since = match reduction {
+            "none" => 0,
+            "add" | "mul" => SUMS_SINCE,
+            _ => EXTREMA_SINCE,
+        };
         let count = self.module.dim_exprs.product(self.dims(updates));
         let few = self.module.dim_exprs.bounds(count).1.is_some_and(|count| count <= LARGEST_IN_ORDER);
         let element = self.element(data);
@@ -163,6 +172,7 @@ impl Lower<'_> {
             let mut sizes = self.dims(positions);
             sizes.push(Dim::Known(1));
             let positions = self.reshape(positions, &sizes);
+            self.needs_opset(onnx::SCATTER_ND, since);
             let node = self.node(onnx::SCATTER_ND, &[data, positions, updates]);
             let node = if reduction == "none" { node } else { node.string("reduction", reduction) };
             return node.out(element, &rows.sizes());
@@ -174,6 +184,7 @@ impl Lower<'_> {
         let positions = self.broadcast_to(positions, &[written, width]);
         let updates = self.reshape(updates, &[written, width]);
         let data = self.reshape(data, &[rows.count, width]);
+        self.needs_opset(onnx::SCATTER_ELEMENTS, since);
         let node = self.node(onnx::SCATTER_ELEMENTS, &[data, positions, updates]).int("axis", 0);
         let node = if reduction == "none" { node } else { node.string("reduction", reduction) };
         let scattered = node.out(element, &[rows.count, width]);

@@ -29,9 +29,8 @@ impl Lower<'_> {
 
     /// A `ui64` as an order-preserving `i64`.
     fn signed(&mut self, value: ValueId) -> ValueId {
-        let half = self.integer(Element::U64, i64::MIN);
-        let moved = self.elementwise(onnx::BITWISE_XOR, &[value, half]);
-        self.cast(moved, Element::I64)
+        let bits = self.cast(value, Element::I64);
+        self.flip_sign(bits)
     }
 
     fn float_key(&mut self, value: ValueId, zeros: Zeros) -> ValueId {
