@@ -1,6 +1,6 @@
 //! The options of a conversion, for callers of the library, the command line, and the passes.
 
-use crate::target::{DEFAULT_OPSET, HIGHEST_OPSET, Target};
+use crate::target::{Capability, DEFAULT_OPSET, HIGHEST_OPSET, Target};
 use crate::weights::Weights;
 use std::str::FromStr;
 
@@ -74,6 +74,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// Whether the target has a capability. A model without a target is for runtimes that have all.
+    pub fn can(&self, capability: Capability) -> bool {
+        self.target.is_none_or(|target| target.can(capability))
+    }
+
     /// The opset to begin with: the one that was requested, or that suits the target, or the default.
     pub fn first_opset(&self) -> u32 {
         self.opset.or(self.target.map(|target| target.release().default_opset)).unwrap_or(DEFAULT_OPSET)

@@ -174,6 +174,7 @@ dialects! {
         BITWISE_OR = "onnx.BitwiseOr", Elementwise;
         BITWISE_XOR = "onnx.BitwiseXor", Elementwise;
         CAST = "onnx.Cast", Elementwise;
+        CAST_LIKE = "onnx.CastLike", Elementwise;
         CEIL = "onnx.Ceil", Elementwise;
         CLIP = "onnx.Clip", Elementwise;
         CONCAT = "onnx.Concat", Moves;

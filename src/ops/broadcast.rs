@@ -35,6 +35,9 @@ impl Lower<'_> {
         {
             return expanded;
         }
+        // A Reshape before it also adds the leading dimensions: tract computes wrong values where one of the others stays 1.
+        let value = if self.is_reshaped(value) { self.ranked(value, dims.len()) } else { value };
+        let own = self.dims(value);
         // A 1 keeps the value's size, so only the other sizes have to be computed.
         let leading = dims.len().saturating_sub(own.len());
         let kept = |axis: usize| {

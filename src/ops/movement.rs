@@ -79,6 +79,11 @@ impl Lower<'_> {
         }
     }
 
+    /// Whether a value is the result of a Reshape.
+    pub fn is_reshaped(&self, value: ValueId) -> bool {
+        self.reshaped(value).is_some()
+    }
+
     /// Prepends dimensions of size 1 up to the given rank.
     pub fn ranked(&mut self, value: ValueId, rank: usize) -> ValueId {
         let dims = self.dims(value);

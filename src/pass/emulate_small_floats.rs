@@ -15,6 +15,7 @@ use crate::ir::{
 };
 use crate::ops::{self, Elements, FORMAT, LowerError, ROUND};
 use crate::source::Source;
+use crate::target::Capability;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -60,37 +61,51 @@ pub(super) fn covers(name: OpName) -> bool {
 
 /// Runs the pass on all functions.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    let types = Held { all: !cx.options.can(Capability::Float8) };
     for function in module.functions() {
         let mut held = FxHashMap::default();
-        if !hold(module, function, &mut held) {
+        if !hold(module, function, types, &mut held) {
             continue;
         }
-        report_boundary(module, function, cx);
-        let mut narrow = SmallFloatRewriter { held, source: cx.source, refused: Vec::new() };
+        report_boundary(module, function, types, cx);
+        let mut narrow = SmallFloatRewriter { held, types, source: cx.source, refused: Vec::new() };
         Rewriter::new(module).function(function, &mut |rewriter, op| narrow.visit(rewriter, op));
         cx.diagnostics.extend(narrow.refused);
     }
 }
 
-/// Whether tensors of the type are stored as `f32`.
-fn is_held(element: Element) -> bool {
-    element.is_small_float() && !Elements::FLOAT8.contains(element)
+/// Which types are stored as `f32`.
+#[derive(Clone, Copy)]
+struct Held {
+    /// Also those that ONNX has, for a target that lacks them.
+    all: bool,
+}
+
+impl Held {
+    fn contains(self, element: Element) -> bool {
+        element.is_small_float() && (self.all || !Elements::FLOAT8.contains(element))
+    }
 }
 
 /// The type that stores a tensor as `f32`.
-fn held_type(module: &mut Module, ty: TypeId) -> Option<(Element, TypeId)> {
-    let tensor = module.tensor_type(ty).filter(|tensor| is_held(tensor.element))?;
+fn held_type(module: &mut Module, ty: TypeId, types: Held) -> Option<(Element, TypeId)> {
+    let tensor = module.tensor_type(ty).filter(|tensor| types.contains(tensor.element))?;
     let (element, wide) = (tensor.element, TensorType { element: Element::F32, ..tensor.clone() });
     Some((element, module.types.intern(Type::Tensor(wide))))
 }
 
 /// Retypes all values that are stored as `f32`. Returns whether the function has any small float.
-fn hold(module: &mut Module, function: FunctionId, held: &mut FxHashMap<ValueId, Element>) -> bool {
+fn hold(
+    module: &mut Module,
+    function: FunctionId,
+    types: Held,
+    held: &mut FxHashMap<ValueId, Element>,
+) -> bool {
     let values = module.values_within([module.function(function).body]);
     let mut found = false;
     for value in values {
         found |= module.tensor(value).is_some_and(|tensor| tensor.element.is_small_float());
-        if let Some((element, wide)) = held_type(module, module.value_type(value)) {
+        if let Some((element, wide)) = held_type(module, module.value_type(value), types) {
             held.insert(value, element);
             module.value_mut(value).ty = wide;
         }
@@ -99,9 +114,10 @@ fn hold(module: &mut Module, function: FunctionId, held: &mut FxHashMap<ValueId,
 }
 
 /// Reports inputs and outputs whose type in the model differs from the program.
-fn report_boundary(module: &Module, id: FunctionId, cx: &mut Context) {
+fn report_boundary(module: &Module, id: FunctionId, types: Held, cx: &mut Context) {
     for (what, ty, at) in boundary(module, id) {
-        let element = module.tensor_type(ty).map(|tensor| tensor.element).filter(|&element| is_held(element));
+        let element =
+            module.tensor_type(ty).map(|tensor| tensor.element).filter(|&element| types.contains(element));
         if let Some(ty) = element.and_then(Element::name) {
             cx.diagnostics.push(catalog::NarrowAsFloat { what: &what, ty, at });
         }
@@ -111,6 +127,7 @@ fn report_boundary(module: &Module, id: FunctionId, cx: &mut Context) {
 struct SmallFloatRewriter<'s> {
     /// The program's element type of each value that is stored as `f32`.
     held: FxHashMap<ValueId, Element>,
+    types: Held,
     source: &'s Source,
     refused: Vec<Diagnostic>,
 }
@@ -134,11 +151,11 @@ impl SmallFloatRewriter<'_> {
             // Ops that move elements work on any type; other ops need kernels.
             _ if is_exact(name) => {
                 let has_row = ops::find(name).is_none_or(|row| row.elements.contains(narrow));
-                if !is_held(narrow) && !has_row && operation.regions.is_empty() {
+                if !self.types.contains(narrow) && !has_row && operation.regions.is_empty() {
                     return self.compute(rewriter, op);
                 }
             }
-            _ if is_held(narrow) && ops::host_callback(module, op).is_none() => {
+            _ if self.types.contains(narrow) && ops::host_callback(module, op).is_none() => {
                 return self.refuse(rewriter, op, narrow);
             }
             _ => {}

@@ -31,9 +31,11 @@ mod refine_arguments;
 mod refine_shapes;
 mod signed_zeros;
 mod simplify_reductions;
+mod target_forms;
 mod target_loops;
 mod tree_reduction;
 mod trim_constants;
+mod widen_floats;
 
 pub(crate) use check_target::{Missing, missing};
 pub(crate) use name_values::Path as TreePath;
@@ -154,6 +156,12 @@ pub const PIPELINE: &[Pass] = &[
     )
     .refuses(),
     Pass::new(
+        "widen_floats",
+        "`bf16` and `f16` are stored as `f32` for a target that lacks them",
+        widen_floats::run,
+    )
+    .refuses(),
+    Pass::new(
         "dynamic_batch",
         "static dimensions become symbolic, if requested and if rows are independent",
         dynamic_batch::run,
@@ -209,6 +217,11 @@ pub const PIPELINE: &[Pass] = &[
         "prevent_ort_fusions",
         "patterns that ONNX Runtime would fuse incorrectly are rewritten",
         prevent_ort_fusions::run,
+    ),
+    Pass::new(
+        "target_forms",
+        "ops that the target computes incorrectly or lacks become others",
+        target_forms::run,
     ),
     Pass::new(
         "check_target",

@@ -73,6 +73,34 @@ pub enum Capability {
     Scan,
     /// `Scan` along any dimension, and from the last slice on.
     ScanAxes,
+    /// Several `If` in a graph.
+    SeveralIfs,
+    /// `bf16` is an element type.
+    Bf16,
+    /// `f16` is an element type.
+    F16,
+    /// Floats of 8 bits are element types.
+    Float8,
+    /// Cast to `i64` makes integers. tract's makes its type of symbolic dimensions, which few ops take.
+    CastToI64,
+    /// MatMul multiplies two vectors.
+    VectorProducts,
+    /// Mod broadcasts its first operand. tract's returns the second one then.
+    BroadcastDividends,
+    /// Equal compares booleans.
+    BoolEquality,
+    /// IsNaN and IsInf take `f64`.
+    DoubleTests,
+    /// Slice takes negative steps everywhere. tract fails where it moves one over a Reshape.
+    BackwardSlices,
+    /// ArgMax and ArgMin return the first of equal elements. rten's return the last.
+    FirstOfEqual,
+    /// Resize takes any dimensions. rten's takes the last two.
+    OuterResizes,
+    /// Conv takes volumes.
+    Volumes,
+    /// BitShift is an op.
+    Shifts,
 }
 
 const fn release(major: u32, minor: u32, opset: u32, ir: i64, default_opset: u32) -> Release {
@@ -221,7 +249,18 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::Tract,
         is_onnxruntime: false,
         misses: Misses::Refuses,
-        lacks: &[Capability::Loop],
+        lacks: &[
+            Capability::Loop,
+            Capability::SeveralIfs,
+            Capability::Bf16,
+            Capability::Float8,
+            Capability::CastToI64,
+            Capability::VectorProducts,
+            Capability::BroadcastDividends,
+            Capability::BoolEquality,
+            Capability::DoubleTests,
+            Capability::BackwardSlices,
+        ],
         gains: &[],
     },
     Row {
@@ -231,7 +270,16 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::Rten,
         is_onnxruntime: false,
         misses: Misses::Refuses,
-        lacks: &[Capability::Scan],
+        lacks: &[
+            Capability::Scan,
+            Capability::Bf16,
+            Capability::F16,
+            Capability::Float8,
+            Capability::FirstOfEqual,
+            Capability::OuterResizes,
+            Capability::Volumes,
+            Capability::Shifts,
+        ],
         gains: &[],
     },
     Row {

@@ -44,9 +44,14 @@ class Memory:
         self.lock = threading.Lock()
         self.known: dict[str, Outcome] = {}
         if use and self.path.exists():
-            for line in self.path.read_text().splitlines():
+            lines = self.path.read_text().splitlines(keepends=True)
+            # An interrupted run leaves half a line.
+            whole = [line for line in lines if line.endswith("]\n")]
+            for line in whole:
                 key, outcome, message = json.loads(line)
                 self.known[key] = (outcome, message)
+            if whole != lines:
+                self.path.write_text("".join(whole))
 
     def add(self, key: str, outcome: Outcome) -> None:
         """Remembers an outcome. A hang may be due to the machine, so it is tried again."""

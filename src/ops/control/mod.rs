@@ -12,6 +12,7 @@ pub(super) use loop_builder::{Input, Length, LoopBuilder};
 
 use super::{Elements, Lower, LowerError, Lowered};
 use crate::ir::{Dim, Element, OpId, RegionId, SCALAR, ValueId, chlo, onnx, stablehlo};
+use crate::target::Capability;
 
 /// Control flow carries all types that its regions can compute.
 const CARRIED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::COMPLEX);
@@ -120,6 +121,17 @@ fn branch(
     then: impl FnOnce(&mut Lower) -> Result<Vec<ValueId>, LowerError>,
     otherwise: impl FnOnce(&mut Lower) -> Result<Vec<ValueId>, LowerError>,
 ) -> Result<Vec<ValueId>, LowerError> {
+    if !cx.options.can(Capability::SeveralIfs) {
+        // Both are computed. They end: such a target has no loops either.
+        let (then, otherwise) = (then(cx), otherwise(cx));
+        let values = then?.into_iter().zip(otherwise?).zip(types);
+        return Ok(values
+            .map(|((then, otherwise), (element, dims))| {
+                let chosen = cx.node(onnx::WHERE, &[predicate, then, otherwise]).out(*element, dims);
+                cx.reshape(chosen, dims)
+            })
+            .collect());
+    }
     // Lowers both even if the first is refused, to report all errors.
     let then = cx.graph::<Dim>(&[], |cx, _| then(cx));
     let otherwise = cx.graph::<Dim>(&[], |cx, _| otherwise(cx));

@@ -9,6 +9,7 @@ use crate::ops::Lower;
 use crate::ops::elementwise::{binary, unary};
 use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{BINARY, UNARY};
+use crate::target::Capability;
 
 pub(super) const ROWS: &[Row] = &[
     row(stablehlo::AND, BINARY, Elements::BITS.or(Elements::INT4), |cx, op| binary(cx, op, bitwise_and)),
@@ -135,7 +136,23 @@ pub(in crate::ops) fn shift_left(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> 
     if amounts == Amounts::NotLess {
         return cx.integer(element, 0);
     }
+    if element == Element::I32 && !cx.options.can(Capability::Shifts) {
+        return multiply_by_power(cx, lhs, rhs);
+    }
     cx.formula([lhs, rhs], |[x, amount]| shift(x, element, amount, amounts, Term::shift_left))
+}
+
+/// The product with a power of two from a table, whose last entry is for amounts that shift all bits out.
+fn multiply_by_power(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> ValueId {
+    let bytes: Vec<u8> = (0..32).map(|bit| 1u32 << bit).chain([0]).flat_map(u32::to_le_bytes).collect();
+    let powers = cx.constant(Element::I32, &[33], &bytes);
+    let index = cx.formula([rhs], |[amount]| {
+        let is_inside = amount.less(32i64) & !amount.less(0i64);
+        is_inside.select(amount, 32i64)
+    });
+    let sizes = cx.dims(index);
+    let power = cx.node(onnx::GATHER, &[powers, index]).int("axis", 0).out(Element::I32, &sizes);
+    cx.elementwise(onnx::MUL, &[lhs, power])
 }
 
 /// What a shift to the right fills in.
