@@ -20,6 +20,8 @@ const FORMS: &[(Capability, OpName, Matches, Form)] = &[
     (Capability::BoolEquality, onnx::EQUAL, compares_bools, not_xor),
     (Capability::DoubleTests, onnx::IS_NAN, reads_doubles, is_nan_in_f32),
     (Capability::DoubleTests, onnx::IS_INF, reads_doubles, equals_infinity),
+    (Capability::DoubleRounding, onnx::ROUND, reads_doubles, round_by_sum),
+    (Capability::Complements, onnx::BITWISE_NOT, is_of_signed, difference),
     (Capability::BackwardSlices, onnx::SLICE, goes_backward, gather_backward),
     (Capability::FirstOfEqual, onnx::ARG_MAX, takes_first, smallest_place),
     (Capability::FirstOfEqual, onnx::ARG_MIN, takes_first, smallest_place),
@@ -158,6 +160,34 @@ fn equals_infinity(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
     let infinity = Data::Splat(f64::INFINITY.to_le_bytes().as_slice().into());
     let infinity = rewriter.create(onnx::CONSTANT, &[]).data(ty, infinity);
     Some(rewriter.create(onnx::EQUAL, &[magnitude, infinity]).like(result))
+}
+
+/// The sum with 2^52 has no digits for fractions: it rounds to the nearest, and halves to even numbers. Larger numbers are
+/// integers.
+fn round_by_sum(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
+    let (value, result) = (rewriter.module.op(op).operands[0], rewriter.module.op(op).results[0]);
+    let own = rewriter.module.value_type(value);
+    let truths = rewriter.module.with_element(own, Element::Bool);
+    let limit = rewriter.bytes(Element::F64, &[], &2f64.powi(52).to_le_bytes());
+    let magnitude = rewriter.create(onnx::ABS, &[value]).like(value);
+    let sum = rewriter.create(onnx::ADD, &[magnitude, limit]).like(value);
+    let rounded = rewriter.create(onnx::SUB, &[sum, limit]).like(value);
+    let sign = rewriter.create(onnx::SIGN, &[value]).like(value);
+    let rounded = rewriter.create(onnx::MUL, &[rounded, sign]).like(value);
+    let has_fraction = rewriter.create(onnx::LESS, &[magnitude, limit]).of(truths);
+    Some(rewriter.create(onnx::WHERE, &[has_fraction, rounded, value]).like(result))
+}
+
+fn is_of_signed(module: &Module, op: OpId) -> bool {
+    operand(module, op, 0).is_some_and(|tensor| matches!(tensor.element, Element::I32 | Element::I64))
+}
+
+/// The complement is the difference from -1.
+fn difference(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
+    let (value, result) = (rewriter.module.op(op).operands[0], rewriter.module.op(op).results[0]);
+    let element = operand(rewriter.module, op, 0)?.element;
+    let ones = rewriter.bytes(element, &[], &[0xFF; 8][..element.bytes()]);
+    Some(rewriter.create(onnx::SUB, &[ones, value]).like(result))
 }
 
 /// The starts, ends, axes and steps of a Slice, if all are known.

@@ -91,6 +91,8 @@ pub enum Capability {
     BoolEquality,
     /// IsNaN and IsInf take `f64`.
     DoubleTests,
+    /// Round takes `f64`.
+    DoubleRounding,
     /// Slice takes negative steps everywhere. tract fails where it moves one over a Reshape.
     BackwardSlices,
     /// ArgMax and ArgMin return the first of equal elements. rten's return the last.
@@ -101,6 +103,8 @@ pub enum Capability {
     Volumes,
     /// BitShift is an op.
     Shifts,
+    /// BitwiseNot is an op.
+    Complements,
 }
 
 const fn release(major: u32, minor: u32, opset: u32, ir: i64, default_opset: u32) -> Release {
@@ -259,6 +263,7 @@ pub const ROWS: &[Row] = &[
             Capability::BroadcastDividends,
             Capability::BoolEquality,
             Capability::DoubleTests,
+            Capability::DoubleRounding,
             Capability::BackwardSlices,
         ],
         gains: &[],
@@ -279,6 +284,7 @@ pub const ROWS: &[Row] = &[
             Capability::OuterResizes,
             Capability::Volumes,
             Capability::Shifts,
+            Capability::Complements,
         ],
         gains: &[],
     },
