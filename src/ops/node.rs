@@ -15,11 +15,7 @@ impl Lower<'_> {
 
     /// Records that an ONNX op is used: raises the opset to what it needs, unless it is binding.
     fn needs(&mut self, op: OpName) {
-        self.needs_opset(op, target::since(op));
-    }
-
-    /// Records that an ONNX op is used in a form that it has from an opset on.
-    pub(super) fn needs_opset(&mut self, op: OpName, needs: u32) {
+        let needs = target::since(op);
         if needs > self.opset() {
             self.raise(op, needs);
         }
@@ -76,7 +72,9 @@ impl Lower<'_> {
     /// # Errors
     /// [`LowerError::Opset`] if the opset is binding and too low.
     pub fn require(&mut self, op: OpName, needs: u32) -> Result<(), LowerError> {
-        self.needs_opset(op, needs);
+        if needs > self.opset() {
+            self.raise(op, needs);
+        }
         self.refused()
     }
 }

@@ -177,21 +177,17 @@ pub(super) fn cure(name: &str) -> Option<String> {
 /// The ONNX ops that came after the lowest opset, and what needs them.
 const LATER_OPS: &[(&str, &str)] = &[
     ("Attention", "recognized attention"),
+    ("BitCast", "the bits of 8-bit floats, and under `--strict-nan` the sign of NaN"),
     ("BitwiseAnd", "`&` of integers"),
     ("BitwiseNot", "`~` of integers"),
     ("BitwiseOr", "`|` of integers"),
     ("BitwiseXor", "`^` of integers, and random numbers"),
-    ("BitCast", "the bits of 8-bit floats, and under `--strict-nan` the sign of NaN"),
     ("CumProd", "`jnp.cumprod`"),
     ("DFT", "`jnp.fft`"),
     ("Gelu", "`jax.nn.gelu`"),
     ("RMSNormalization", "`flax.linen.RMSNorm`"),
     ("RotaryEmbedding", "rotary embeddings"),
-    (
-        "ScatterElements",
-        "scattered updates that are combined: sums and products from opset 16, extrema from 18",
-    ),
-    ("ScatterND", "scattered updates that are combined: sums and products from opset 16, extrema from 18"),
+    ("ScatterND", "sums of overlapping windows"),
     ("TensorScatter", "writes into a cache"),
 ];
 

@@ -89,11 +89,11 @@ fn scatter(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(results.into_iter().collect())
 }
 
-/// Whether ONNX can combine the inputs like this.
+/// Whether ONNX can combine the inputs like this in the opset.
 fn have_reductions(cx: &Lower, op: OpId, combiners: &[Combiner]) -> bool {
-    combiners.iter().enumerate().all(|(input, combiner)| {
-        let bitwise = matches!(combiner, Combiner::And | Combiner::Or | Combiner::Xor);
-        !bitwise || cx.operand_type(op, input).is_ok_and(|ty| ty.element == Element::Bool)
+    combiners.iter().enumerate().all(|(input, &combiner)| {
+        let boolean = cx.operand_type(op, input).is_ok_and(|ty| ty.element == Element::Bool);
+        rows::reduction(combiner, boolean).is_some_and(|(_, since)| since <= cx.opset())
     })
 }
 

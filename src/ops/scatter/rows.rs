@@ -47,10 +47,21 @@ pub(crate) struct RowUpdate {
     pub distinct: bool,
 }
 
-/// The first opset with reductions `add` and `mul`.
-const SUMS_SINCE: u32 = 16;
-/// The first opset with reductions `max` and `min`.
-const EXTREMA_SINCE: u32 = 18;
+/// The `reduction` of ONNX's scatters that combines elements, if there is one, and the first opset with it.
+pub(super) fn reduction(combiner: Combiner, boolean: bool) -> Option<(&'static str, u32)> {
+    Some(match combiner {
+        Combiner::First | Combiner::Second => ("none", 0),
+        Combiner::Add | Combiner::Maximum | Combiner::Or if boolean => ("max", 18),
+        Combiner::Multiply | Combiner::Minimum | Combiner::And if boolean => ("min", 18),
+        // The lowest bit of a sum is the exclusive or of the lowest bits.
+        Combiner::Xor if boolean => ("add", 16),
+        Combiner::Add => ("add", 16),
+        Combiner::Multiply => ("mul", 16),
+        Combiner::Minimum => ("min", 18),
+        Combiner::Maximum => ("max", 18),
+        Combiner::And | Combiner::Or | Combiner::Xor => return None,
+    })
+}
 
 impl Lower<'_> {
     /// The neutral element of a combiner, as a scalar; replacements have none.
@@ -84,21 +95,12 @@ impl Lower<'_> {
         let element = self.element(operand);
         let data = rows.of(self, operand);
         let boolean = element == Element::Bool;
-        let reduction = match write.combiner {
-            Combiner::First => return Ok(data),
-            Combiner::Second => "none",
-            Combiner::Add | Combiner::Maximum | Combiner::Or if boolean => "max",
-            Combiner::Multiply | Combiner::Minimum | Combiner::And if boolean => "min",
-            // The lowest bit of a sum is the exclusive or of the lowest bits.
-            Combiner::Xor if boolean => "add",
-            Combiner::Add => "add",
-            Combiner::Multiply => "mul",
-            Combiner::Minimum => "min",
-            Combiner::Maximum => "max",
-            Combiner::And | Combiner::Or | Combiner::Xor => {
-                return Err(LowerError::form("a bitwise update computation on integers"));
-            }
-        };
+        if write.combiner == Combiner::First {
+            return Ok(data);
+        }
+        let (reduction, since) = reduction(write.combiner, boolean)
+            .ok_or_else(|| LowerError::form("a bitwise update computation on integers"))?;
+        self.require(onnx::SCATTER_ND, since)?;
         if reduction == "none" {
             return Ok(self.scatter_rows(
                 data,
@@ -160,11 +162,6 @@ impl Lower<'_> {
         reduction: &'static str,
         distinct: bool,
     ) -> ValueId {
-        let since = match reduction {
-            "none" => 0,
-            "add" | "mul" => SUMS_SINCE,
-            _ => EXTREMA_SINCE,
-        };
         let count = self.module.dim_exprs.product(self.dims(updates));
         let few = self.module.dim_exprs.bounds(count).1.is_some_and(|count| count <= LARGEST_IN_ORDER);
         let element = self.element(data);
@@ -172,7 +169,6 @@ impl Lower<'_> {
             let mut sizes = self.dims(positions);
             sizes.push(Dim::Known(1));
             let positions = self.reshape(positions, &sizes);
-            self.needs_opset(onnx::SCATTER_ND, since);
             let node = self.node(onnx::SCATTER_ND, &[data, positions, updates]);
             let node = if reduction == "none" { node } else { node.string("reduction", reduction) };
             return node.out(element, &rows.sizes());
@@ -184,7 +180,6 @@ impl Lower<'_> {
         let positions = self.broadcast_to(positions, &[written, width]);
         let updates = self.reshape(updates, &[written, width]);
         let data = self.reshape(data, &[rows.count, width]);
-        self.needs_opset(onnx::SCATTER_ELEMENTS, since);
         let node = self.node(onnx::SCATTER_ELEMENTS, &[data, positions, updates]).int("axis", 0);
         let node = if reduction == "none" { node } else { node.string("reduction", reduction) };
         let scattered = node.out(element, &[rows.count, width]);
