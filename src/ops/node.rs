@@ -57,12 +57,18 @@ impl Lower<'_> {
 
     /// Whether the current op can read the sign of NaN, which needs `BitCast`. Otherwise reports that it does not.
     pub(super) fn reads_nan_sign(&mut self) -> bool {
+        self.reads_signs("a negative NaN")
+    }
+
+    /// Whether the current op can read the signs of these values, which needs `BitCast`. Otherwise reports that it does
+    /// not.
+    pub(super) fn reads_signs(&mut self, of: &str) -> bool {
         if self.has_bit_cast() {
             return true;
         }
         if let Some(op) = self.current {
             let (name, at) = (self.module.op_name(op).to_owned(), self.module.span(op).name);
-            self.report(catalog::NanSign { op: &name, at });
+            self.report(catalog::NanSign { op: &name, of, at });
         }
         false
     }

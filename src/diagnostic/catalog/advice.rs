@@ -313,8 +313,8 @@ diagnostics! {
     ///
     /// In the total order of floats, which `jax.lax.top_k` uses, a negative NaN comes before all numbers, and a
     /// positive NaN after them. Reading the sign of a NaN needs the `BitCast` of opset 26, which few runtimes have.
-    /// Without it, every NaN comes after all numbers, and a `bitcast_convert` reads it as the positive quiet NaN. Numbers,
-    /// infinities and signed zeros are exact in any case.
+    /// Without it, every NaN comes after all numbers, and a `bitcast_convert` reads it as the positive quiet NaN. A sort
+    /// or `top_k` then takes -0 and 0 as equal, too. Other numbers and infinities are in order in any case.
     ///
     /// An example that triggers it:
     ///
@@ -333,11 +333,11 @@ diagnostics! {
     /// ```console
     /// $ hlo2onnx convert model.mlir --strict-nan
     /// ```
-    A0610 NanSign<'a> { op: &'a str, at: Span }
-        => "`{op}` treats a negative NaN as a positive one"
+    A0610 NanSign<'a> { op: &'a str, of: &'a str, at: Span }
+        => "`{op}` treats {of} as positive"
         group "{op}"
-        label at "reads the sign of NaN"
-        help "`--strict-nan` keeps the sign of NaN, and raises the opset to 26";
+        label at "reads the sign"
+        help "`--strict-nan` keeps the sign, and raises the opset to 26";
 
     /// A node runs on the processor, because the target has no kernel for it.
     ///

@@ -69,7 +69,8 @@ pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
         return Ok(results.into_iter().collect());
     }
     let (values, with) = (cx.full(op, 0)?, cx.full(op, 1)?);
-    let order = cx.first_of(values, Key { operand: 0, descending, zeros: Zeros::Equal }, axis, k)?;
+    let key = cx.sort_key(values, Key { operand: 0, descending, zeros: Zeros::Equal });
+    let order = cx.top(key, axis, k, descending).1;
     let picked = cx.reorder(values, order, axis);
     let with = if super::counts_along(cx, op, 1, axis) {
         let element = cx.operand_type(op, 1)?.element;

@@ -56,22 +56,19 @@ fn sort(cx: &mut Lower, op: OpId) -> Lowered {
     };
     if let ([key], 1) = (keys.as_slice(), count) {
         let operand = cx.full(op, 0)?;
-        let ordered = cx.sort_keys(operand, *key);
-        if let [(value, largest)] = ordered[..]
-            && value == operand
-        {
-            return Ok(cx.top(value, axis, sizes[axis], largest).0.into());
+        let value = cx.sort_key(operand, *key);
+        if value == operand {
+            return Ok(cx.top(value, axis, sizes[axis], key.descending).0.into());
         }
     }
     // The last key is sorted by first, so that it decides where those before it are equal.
     let mut order: Option<ValueId> = None;
     for key in keys.iter().rev() {
         let operand = cx.full(op, key.operand)?;
-        for (value, largest) in cx.sort_keys(operand, *key).into_iter().rev() {
-            let value = order.map_or(value, |order| cx.reorder(value, order, axis));
-            let step = cx.top(value, axis, sizes[axis], largest).1;
-            order = Some(order.map_or(step, |order| cx.reorder(order, step, axis)));
-        }
+        let value = cx.sort_key(operand, *key);
+        let value = order.map_or(value, |order| cx.reorder(value, order, axis));
+        let step = cx.top(value, axis, sizes[axis], key.descending).1;
+        order = Some(order.map_or(step, |order| cx.reorder(order, step, axis)));
     }
     let order = order.ok_or_else(|| LowerError::form("a comparator without a key"))?;
     let mut results = Values::default();
@@ -125,15 +122,11 @@ fn largest(cx: &mut Lower, op: OpId, k: Dim) -> Lowered {
     let axis = sizes.len() - 1;
     let operand = cx.full(op, 0)?;
     let key = Key { operand: 0, descending: true, zeros: Zeros::Signed };
-    if let [(value, largest)] = cx.sort_keys(operand, key)[..]
-        && value == operand
-    {
-        let (values, order) = cx.top(value, axis, k, largest);
-        let indices = cx.cast(order, index_element);
-        return Ok([values, indices].into_iter().collect());
+    let value = cx.sort_key(operand, key);
+    let (mut values, order) = cx.top(value, axis, k, key.descending);
+    if value != operand {
+        values = cx.reorder(operand, order, axis);
     }
-    let order = cx.first_of(operand, key, axis, k)?;
-    let values = cx.reorder(operand, order, axis);
     let indices = cx.cast(order, index_element);
     Ok([values, indices].into_iter().collect())
 }
@@ -149,21 +142,6 @@ impl Lower<'_> {
         let node = if largest { node } else { node.int("largest", 0) };
         let outs = node.outs(&[(element, sizes.clone()), (Element::I64, sizes)]);
         (outs[0], outs[1])
-    }
-
-    /// The indices of the `count` first elements along an axis, by a key.
-    fn first_of(&mut self, value: ValueId, key: Key, axis: usize, count: Dim) -> Result<ValueId, LowerError> {
-        let all = self.dims(value)[axis];
-        let mut ordered = self.sort_keys(value, key).into_iter().rev().peekable();
-        let mut order: Option<ValueId> = None;
-        while let Some((value, largest)) = ordered.next() {
-            let value = order.map_or(value, |order| self.reorder(value, order, axis));
-            // All but the last of several sorts have to keep every element.
-            let count = if ordered.peek().is_some() { all } else { count };
-            let step = self.top(value, axis, count, largest).1;
-            order = Some(order.map_or(step, |order| self.reorder(order, step, axis)));
-        }
-        order.ok_or_else(|| LowerError::form("no key"))
     }
 
     /// The elements that are at these indices along an axis.

@@ -43,14 +43,15 @@ enum Method {
 impl Method {
     fn of(length: i64) -> Self {
         match length {
-            _ if u64::try_from(length).is_ok_and(u64::is_power_of_two) => Method::Radix2,
             ..=MATRIX_LIMIT => Method::Matrix,
+            _ if u64::try_from(length).is_ok_and(u64::is_power_of_two) => Method::Radix2,
             _ => Method::Chirp,
         }
     }
 }
 
-/// Up to this length the matrix is not larger than typical weights, and its product not slower than a transform.
+/// Up to this length the product with the matrix is faster than ONNX Runtime's `DFT`, also for powers of two (measured: 2
+/// to 5 times for 32 to 128), and accelerators have no `DFT`.
 const MATRIX_LIMIT: i64 = 128;
 
 fn fft(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
