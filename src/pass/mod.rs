@@ -33,6 +33,7 @@ mod signed_zeros;
 mod simplify_reductions;
 mod target_forms;
 mod target_loops;
+mod target_unsigned;
 mod tree_reduction;
 mod trim_constants;
 mod widen_floats;
@@ -222,6 +223,11 @@ pub const PIPELINE: &[Pass] = &[
         "target_forms",
         "ops that the target computes incorrectly or lacks become others",
         target_forms::run,
+    ),
+    Pass::new(
+        "target_unsigned",
+        "`ui32` arithmetic takes the form that the target computes correctly",
+        target_unsigned::run,
     ),
     Pass::new(
         "check_target",

@@ -315,16 +315,16 @@ diagnostics! {
 
     /// The target would compute a node incorrectly, without an error.
     ///
-    /// OpenVINO computes integers in `i32` on processors. It shifts `ui32` to the right as a signed number, compares it as
-    /// one, and clamps constants that `i32` does not have. JAX's random numbers are made of such shifts, so a model that
-    /// draws them would return other numbers.
+    /// OpenVINO computes integers in `i32` on processors. It divides `ui32` as a signed number, takes it for one when it
+    /// becomes `i64`, and clamps constants that `i32` does not have. The compiler writes shifts, comparisons and sums of
+    /// `ui32`, which random numbers need, in a form that is right there.
     ///
     /// An example that triggers it:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xui32>) -> tensor<4xui32> {
-    ///   %c = stablehlo.constant dense<9> : tensor<4xui32>
-    ///   %0 = stablehlo.shift_right_logical %x, %c : tensor<4xui32>
+    ///   %c = stablehlo.constant dense<10> : tensor<4xui32>
+    ///   %0 = stablehlo.remainder %x, %c : tensor<4xui32>
     ///   return %0 : tensor<4xui32>
     /// }
     /// ```
@@ -333,7 +333,7 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --target openvino
     /// ```
     ///
-    /// What to do: make random numbers an input of the model, or name another target. Write other arithmetic in `int32`.
+    /// What to do: write the arithmetic in `int32`, make its result an input of the model, or name another target.
     ///
     /// Fixed:
     ///
@@ -344,5 +344,5 @@ diagnostics! {
         => "`{op}` would be wrong: {target} {why}"
         group "{op} {why}"
         label at "is wrong there"
-        help "make random numbers an input of the model, write other arithmetic in `int32`, or name another target";
+        help "write the arithmetic in `int32`, make its result an input of the model, or name another target";
 }
