@@ -3,7 +3,7 @@
 //! Each form belongs to a [`Capability`] that the target's row names. Runs after the patterns of ONNX Runtime are final.
 
 use super::Context;
-use crate::ir::{Data, Dim, Element, Module, OpId, OpName, Rewriter, TensorType, ValueId, onnx};
+use crate::ir::{Attribute, Data, Dim, Element, Module, OpId, OpName, Rewriter, TensorType, ValueId, onnx};
 use crate::ops::OpAttributes;
 use crate::target::Capability;
 
@@ -27,6 +27,7 @@ const FORMS: &[(Capability, OpName, Matches, Form)] = &[
     (Capability::FirstOfEqual, onnx::ARG_MIN, takes_first, smallest_place),
     (Capability::OuterResizes, onnx::RESIZE, resizes_outer, resize_inner),
     (Capability::Volumes, onnx::CONV, is_of_volumes, convolve_planes),
+    (Capability::LongGathers, onnx::GATHER_ELEMENTS, gathers_along_many, gather_in_rows),
 ];
 
 /// Runs the pass.
@@ -396,4 +397,48 @@ fn reshaped(rewriter: &mut Rewriter, value: ValueId, element: Element, sizes: &[
     let shape = rewriter.integers(sizes);
     let ty = rewriter.module.tensor_of(element, sizes);
     rewriter.create(onnx::RESHAPE, &[value, shape]).of(ty)
+}
+
+/// The dimension of a GatherElements.
+fn gathered(module: &Module, op: OpId) -> Option<usize> {
+    let rank = operand(module, op, 0)?.rank() as i64;
+    let axis = module.attribute(op, "axis").and_then(Attribute::as_integer).unwrap_or_default();
+    usize::try_from(if axis < 0 { axis + rank } else { axis }).ok()
+}
+
+/// Whether a GatherElements is along more elements than NumPy's `choose` takes, or along an unknown number.
+fn gathers_along_many(module: &Module, op: OpId) -> bool {
+    let size = gathered(module, op).and_then(|axis| operand(module, op, 0)?.dims.get(axis).copied());
+    !matches!(size, Some(Dim::Known(..=64)))
+}
+
+/// A GatherND in each row, where rows are along the dimension.
+fn gather_in_rows(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
+    let axis = gathered(rewriter.module, op)?;
+    let operation = rewriter.module.op(op);
+    let (data, indices, result) = (operation.operands[0], operation.operands[1], operation.results[0]);
+    let rank = rewriter.module.tensor(data)?.rank();
+    let last = rank.checked_sub(1)?;
+    let mut order: Vec<i64> = (0..rank as i64).collect();
+    order.swap(axis, last);
+    let swapped = |rewriter: &mut Rewriter, value: ValueId| {
+        if axis == last {
+            return Some(value);
+        }
+        let tensor = rewriter.module.tensor(value)?.clone();
+        let dims: Vec<Dim> = order.iter().map(|&axis| tensor.dims[axis as usize]).collect();
+        Some(rewriter.create(onnx::TRANSPOSE, &[value]).ints("perm", &order).out(tensor.element, &dims))
+    };
+    let data = swapped(rewriter, data)?;
+    let indices = swapped(rewriter, indices)?;
+    let tensor = rewriter.module.tensor(indices)?.clone();
+    let places: Vec<Dim> = tensor.dims.iter().copied().chain([Dim::Known(1)]).collect();
+    let end = rewriter.integers(&[-1]);
+    let indices = rewriter.create(onnx::UNSQUEEZE, &[indices, end]).out(tensor.element, &places);
+    let indices =
+        rewriter.create(onnx::CAST, &[indices]).element("to", Element::I64).out(Element::I64, &places);
+    let element = rewriter.module.tensor(result)?.element;
+    let node = rewriter.create(onnx::GATHER_ND, &[data, indices]).int("batch_dims", last as i64);
+    let rows = node.out(element, &tensor.dims);
+    swapped(rewriter, rows)
 }

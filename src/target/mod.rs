@@ -157,7 +157,7 @@ mod tests {
             }
             for release in row.releases {
                 assert!(release.default_opset <= release.opset, "{} {}", row.name, release.number);
-                assert!(release.default_opset >= 18, "{} {}", row.name, release.number);
+                assert!(release.default_opset >= super::LOWEST_OPSET, "{} {}", row.name, release.number);
             }
         }
     }

@@ -105,6 +105,9 @@ pub enum Capability {
     Shifts,
     /// BitwiseNot is an op.
     Complements,
+    /// GatherElements takes dimensions of more than 64 elements. NumPy's `choose`, with which ONNX's evaluator computes it,
+    /// does not.
+    LongGathers,
 }
 
 const fn release(major: u32, minor: u32, opset: u32, ir: i64, default_opset: u32) -> Release {
@@ -193,7 +196,7 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::WebGpu,
         is_onnxruntime: true,
         misses: Misses::FallsBack,
-        lacks: &[],
+        lacks: &[Capability::Bf16],
         gains: ONNX_RUNTIME_GAINS,
     },
     Row {
@@ -203,18 +206,18 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::DirectMl,
         is_onnxruntime: true,
         misses: Misses::FallsBack,
-        lacks: &[],
+        lacks: &[Capability::Bf16],
         gains: ONNX_RUNTIME_GAINS,
     },
     Row {
         name: "tensorrt",
         about: "TensorRT, on its own or as a provider of ONNX Runtime",
-        releases: &[release(10, 0, 20, 10, 18), release(10, 1, 20, 10, 18)],
+        releases: &[release(8, 6, 17, 8, 17), release(10, 0, 20, 10, 18), release(10, 1, 20, 10, 18)],
         kernels: Provider::TensorRt,
         is_onnxruntime: false,
         misses: Misses::FallsBack,
         lacks: &[],
-        gains: &[],
+        gains: &[(Capability::Bf16, Number(10, 0))],
     },
     Row {
         name: "coreml",
@@ -295,7 +298,7 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::Reference,
         is_onnxruntime: false,
         misses: Misses::Refuses,
-        lacks: &[Capability::ScanAxes],
+        lacks: &[Capability::LongGathers, Capability::ScanAxes],
         gains: &[],
     },
 ];
