@@ -250,6 +250,7 @@ mod tests {
         onnx::BERNOULLI,
         onnx::BIT_CAST,
         onnx::CAST,
+        onnx::CAST_LIKE,
         onnx::CONSTANT,
         onnx::DEQUANTIZE_LINEAR,
         onnx::DFT,
