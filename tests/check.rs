@@ -351,3 +351,49 @@ fn chromium(arguments: &[&str]) -> Output {
         .output()
         .expect("Chromium runs; CHROMIUM is its path")
 }
+
+/// Shifts by a constant, which no provider has, and a sum.
+const SHIFTS: &str = r#"func.func public @main(%x: tensor<4xui32> loc("x")) -> tensor<4xui32> {
+  %c = stablehlo.constant dense<9> : tensor<4xui32>
+  %0 = stablehlo.shift_left %x, %c : tensor<4xui32>
+  %1 = stablehlo.shift_left %0, %c : tensor<4xui32>
+  %2 = stablehlo.add %1, %x : tensor<4xui32>
+  return %2 : tensor<4xui32>
+}
+"#;
+
+#[test]
+fn nodes_that_the_target_does_not_run_are_counted() {
+    let on = |target: &str| {
+        let options = Options { target: target.parse().ok(), ..Options::default() };
+        assert!(options.target.is_some(), "{target}");
+        check_named("model.mlir", SHIFTS, &options)
+    };
+    let falls = on("onnxruntime-cuda:1.23");
+    let placement = falls.placement.as_ref().expect("a target is named");
+    assert_eq!((placement.missing_run_on, placement.nodes, placement.missing), ("processor", 3, 2));
+    let kinds: Vec<_> =
+        placement.kinds.iter().map(|kind| (&*kind.op, kind.element.as_deref(), kind.count)).collect();
+    assert_eq!(kinds, [("BitShift", Some("ui32"), 2)]);
+    assert_ne!(falls.verdict, Verdict::Refused);
+    assert!(report::text::file(&falls).contains("2 of 3 nodes run on the processor"));
+    let page = html::page(&Report::new(vec![falls]));
+    assert!(page.contains("2 of 3 nodes run on the processor"));
+    let whole = on("onnxruntime:1.31").placement.expect("a target is named");
+    assert_eq!((whole.missing, whole.kinds.len()), (0, 0));
+    assert!(check(SHIFTS).placement.is_none());
+}
+
+#[test]
+fn targets_are_listed() {
+    let text = run(&["targets"]);
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains("onnxruntime-cuda") && text.contains("1.18 to 1.20"), "{text}");
+    let rows: serde_json::Value =
+        serde_json::from_slice(&run(&["targets", "--json"]).stdout).expect("it is JSON");
+    let first = &rows[0];
+    assert_eq!(
+        (&first["target"], &first["releases"][0]["highest_opset"]),
+        (&"onnxruntime".into(), &20.into())
+    );
+}
