@@ -385,6 +385,16 @@ fn nodes_that_the_target_does_not_run_are_counted() {
 }
 
 #[test]
+fn each_release_reads_the_ir_versions_of_its_opsets() {
+    for row in hlo2onnx::target::ROWS {
+        for release in row.releases {
+            let highest = release.opset.min(hlo2onnx::target::HIGHEST_OPSET);
+            assert!(hlo2onnx::onnx::ir_version(highest) <= release.ir, "{} {}", row.name, release.number);
+        }
+    }
+}
+
+#[test]
 fn targets_are_listed() {
     let text = run(&["targets"]);
     let text = String::from_utf8_lossy(&text.stdout).into_owned();
