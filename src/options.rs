@@ -32,6 +32,9 @@ pub struct Options {
     /// Treat NaN exactly as XLA does: max-reductions and max-pools are slower, and total orders need opset 26
     #[cfg_attr(feature = "cli", arg(long))]
     pub strict_nan: bool,
+    /// Compute products, convolutions and the ops between them in f16, and store their weights so
+    #[cfg_attr(feature = "cli", arg(long))]
+    pub float16: bool,
     /// Keep the program's modules as ONNX functions, shared by equal modules; needs locations
     #[cfg_attr(feature = "cli", arg(long))]
     pub keep_functions: bool,

@@ -2,7 +2,7 @@
 //!
 //! A file holds cases, separated by lines `// -----`. A case is StableHLO text, and its name is that of its function
 //! (the `public` one, else the first that is not private). The first lines of a file may be a TOML header in `//!`
-//! comments: `opset`, `target`, `dynamic = ["x:0=batch"]`, `keep_functions`, `strict_nan`, `rtol`, `atol`,
+//! comments: `opset`, `target`, `dynamic = ["x:0=batch"]`, `float16`, `keep_functions`, `strict_nan`, `rtol`, `atol`,
 //! `test = ["graph", "run"]`, `pass`, `node_names`, `values = "hand"`.
 //!
 //! **fixtures/ops/FAMILY/\*.mlir**: the model runs on the `in:` values and must return the `out:` values, and its graph
@@ -109,9 +109,9 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), String> {
 }
 
 fn settings(file: &FixtureFile) -> Settings {
-    let Header { opset, keep_functions, strict_nan, .. } = file.header;
+    let Header { opset, float16, keep_functions, strict_nan, .. } = file.header;
     let (dynamic, target) = (file.header.dynamic.clone(), file.header.target.clone());
-    Settings { opset, target, dynamic, keep_functions, strict_nan, ..Settings::default() }
+    Settings { opset, target, dynamic, float16, keep_functions, strict_nan, ..Settings::default() }
 }
 
 fn compile_case(file: &FixtureFile, text: &str) -> Result<Compiled, String> {

@@ -16,10 +16,6 @@ fn models_are_right_in_other_runtimes() {
     let folder = root.join("target/runtimes");
     fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let lock = File::create(folder.join(".lock")).unwrap_or_else(|error| panic!("{error}"));
-    #[expect(
-        clippy::incompatible_msrv,
-        reason = "the tests need the newer Rust of ONNX Runtime's crate too"
-    )]
     lock.lock().unwrap_or_else(|error| panic!("{error}"));
     let output = Command::new(python)
         .arg(root.join("tests/runtimes/run.py"))

@@ -112,6 +112,7 @@ def to_onnx(
     dims: Mapping[str, int] | None = None,
     dynamic: Sequence[str] | None = None,
     weights: Weights = "embed",
+    float16: bool = False,
     keep_functions: bool = False,
     debug_info: bool = False,
     value_info: bool = True,
@@ -149,6 +150,7 @@ def to_onnx(
         dims: Numbers for symbolic sizes: ``{"B": 8}``.
         dynamic: Sizes that are numbers in ``inputs`` and become symbolic in the model: ``["x:0=batch"]``.
         weights: ``"embed"`` stores weights in the model, ``"external"`` in a separate file, ``"inputs"`` makes them inputs.
+        float16: Compute products, convolutions and the ops between them in float16, and store their weights so.
         keep_functions: Keep modules and JAX functions as functions of the model.
         debug_info: Write each node's Python line and module path into the model.
         value_info: Write the types of intermediate values, which quantization and shape inference read, unless they need 10 MiB.
@@ -190,6 +192,7 @@ def to_onnx(
         output_names=() if output_names is None else output_names,
         inputs_as_nchw=() if inputs_as_nchw is None else inputs_as_nchw,
         outputs_as_nchw=() if outputs_as_nchw is None else outputs_as_nchw,
+        float16=float16,
         keep_functions=keep_functions,
         debug_info=debug_info,
         value_info=value_info,

@@ -44,6 +44,8 @@ class Options:
     """Inputs, by position or name, that are channels-first (NCHW) images in the model."""
     outputs_as_nchw: Sequence[int | str] = ()
     """Outputs, by position or name, that are channels-first (NCHW) images in the model."""
+    float16: bool = False
+    """Compute products, convolutions and the ops between them in float16, and store their weights so."""
     keep_functions: bool = False
     """Keep modules and JAX functions as functions of the model."""
     debug_info: bool = False
@@ -82,6 +84,7 @@ class Options:
             "output_names": _arguments.names("output_names", self.output_names),
             "nchw_inputs": _arguments.places("inputs_as_nchw", self.inputs_as_nchw),
             "nchw_outputs": _arguments.places("outputs_as_nchw", self.outputs_as_nchw),
+            "float16": _arguments.flag("float16", self.float16),
             "keep_functions": _arguments.flag("keep_functions", self.keep_functions),
             "debug_info": _arguments.flag("debug_info", self.debug_info),
             "value_info": _arguments.flag("value_info", self.value_info),
@@ -123,6 +126,7 @@ class OptionFields(TypedDict, total=False):
     output_names: Sequence[str]
     inputs_as_nchw: Sequence[int | str]
     outputs_as_nchw: Sequence[int | str]
+    float16: bool
     keep_functions: bool
     debug_info: bool
     value_info: bool
@@ -146,6 +150,7 @@ class FunctionOptions(TypedDict, total=False):
     dims: Mapping[str, int] | None
     dynamic: Sequence[str] | None
     weights: Weights
+    float16: bool
     keep_functions: bool
     debug_info: bool
     value_info: bool

@@ -13,6 +13,7 @@ mod drop_effects;
 mod dynamic_batch;
 mod emulate_small_floats;
 mod fuse;
+mod half_floats;
 mod inline;
 mod insert_casts;
 mod io_layout;
@@ -191,6 +192,11 @@ pub const PIPELINE: &[Pass] = &[
         qdq_propagation::run,
     )
     .refuses(),
+    Pass::new(
+        "half_floats",
+        "products and the ops between them compute in f16, if requested",
+        half_floats::run,
+    ),
     Pass::new("signed_zeros", "selections keep the sign of zeros where an op reads it", signed_zeros::run),
     Pass::new("insert_casts", "casts where the runtime has no kernel for an element type", insert_casts::run)
         .refuses_last(),

@@ -31,6 +31,9 @@ pub struct Header {
     /// Whether the graph shows the names of its nodes.
     #[serde(default)]
     pub node_names: bool,
+    /// Whether products compute in f16.
+    #[serde(default)]
+    pub float16: bool,
     /// Whether modules become functions.
     #[serde(default)]
     pub keep_functions: bool,

@@ -19,6 +19,8 @@ pub struct Settings {
     pub dynamic: Vec<String>,
     /// Files to bind arguments to.
     pub weights: Vec<PathBuf>,
+    /// Whether products compute in f16.
+    pub float16: bool,
     /// Whether modules become functions.
     pub keep_functions: bool,
     /// Whether NaN is exact at the cost of speed.
@@ -83,8 +85,8 @@ fn options(settings: &Settings) -> Result<Options, String> {
     let weights = Weights { files, ..Weights::default() };
     let dynamic = settings.dynamic.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
     let target = settings.target.as_deref().map(str::parse).transpose()?;
-    let Settings { opset, keep_functions, strict_nan, .. } = *settings;
-    Ok(Options { opset, target, keep_functions, strict_nan, weights, dynamic, ..Options::default() })
+    let Settings { opset, float16, keep_functions, strict_nan, .. } = *settings;
+    Ok(Options { opset, target, float16, keep_functions, strict_nan, weights, dynamic, ..Options::default() })
 }
 
 fn findings(diagnostics: &Diagnostics) -> Vec<Finding> {

@@ -345,4 +345,30 @@ diagnostics! {
         group "{op} {why}"
         label at "is wrong there"
         help "write the arithmetic in `int32`, make its result an input of the model, or name another target";
+
+    /// `--float16` is passed, but the target does not compute in f16.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<2x4xf32>, %w: tensor<4x3xf32>) -> tensor<2x3xf32> {
+    ///   %0 = stablehlo.dot_general %x, %w, contracting_dims = [1] x [0] : (tensor<2x4xf32>, tensor<4x3xf32>) -> tensor<2x3xf32>
+    ///   return %0 : tensor<2x3xf32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --float16 --target rten
+    /// ```
+    ///
+    /// What to do: omit one of the options.
+    ///
+    /// Fixed:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --float16
+    /// ```
+    E0311 NoHalfFloats<'a> { target: &'a str }
+        => "`--float16` was passed, but {target} does not compute in f16"
+        help "omit `--float16`, or name another target";
 }
