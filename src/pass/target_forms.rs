@@ -409,7 +409,7 @@ fn gathered(module: &Module, op: OpId) -> Option<usize> {
 /// Whether a GatherElements is along more elements than NumPy's `choose` takes, or along an unknown number.
 fn gathers_along_many(module: &Module, op: OpId) -> bool {
     let size = gathered(module, op).and_then(|axis| operand(module, op, 0)?.dims.get(axis).copied());
-    !matches!(size, Some(Dim::Known(..=64)))
+    !matches!(size, Some(Dim::Known(..=63)))
 }
 
 /// A GatherND in each row, where rows are along the dimension.

@@ -105,7 +105,7 @@ pub enum Capability {
     Shifts,
     /// BitwiseNot is an op.
     Complements,
-    /// GatherElements takes dimensions of more than 64 elements. NumPy's `choose`, with which ONNX's evaluator computes it,
+    /// GatherElements takes dimensions of more than 63 elements. NumPy's `choose`, with which ONNX's evaluator computes it,
     /// does not.
     LongGathers,
 }
