@@ -80,12 +80,15 @@ fn is_true(module: &Module, value: ValueId) -> bool {
     module.known_integers(value) == Some(vec![1])
 }
 
+/// The most rounds of a `Scan` that stands for a `Loop`: it reads a constant of as many elements.
+const LONGEST: i64 = 1 << 24;
+
 /// A `Loop` of constantly many rounds as a `Scan`.
 fn as_scan(rewriter: &mut Rewriter, op: OpId, target: Target) -> Option<Vec<ValueId>> {
     let module = &mut *rewriter.module;
     let operands = module.op(op).operands.to_vec();
     let (&[rounds, condition], inits) = operands.split_first_chunk::<2>()?;
-    let rounds = *module.known_integers(rounds)?.first().filter(|&&rounds| rounds >= 1)?;
+    let rounds = *module.known_integers(rounds)?.first().filter(|rounds| (1..=LONGEST).contains(*rounds))?;
     let starts = condition == module.absent() || is_true(module, condition);
     let old = module.entry_block(*module.op(op).regions.first()?)?;
     let arguments = module.block(old).arguments.clone();

@@ -213,7 +213,8 @@ impl While {
             results.extend(next);
             Ok(results)
         })?;
-        let mut operands = vec![cx.absent(), first];
+        // Symbolic shape inference of ONNX Runtime fails on a loop without a limit.
+        let mut operands = vec![cx.integer(Element::I64, i64::MAX), first];
         for (&index, (_, sizes)) in carried.iter().zip(&types) {
             operands.push(cx.broadcast_to(self.inits[index], sizes));
         }
