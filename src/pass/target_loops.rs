@@ -1,7 +1,7 @@
 //! Writes loops in the form that the target has.
 //!
-//! tract has `Scan` and no `Loop`, rten `Loop` and no `Scan`, and ONNX's reference evaluator reads and writes the slices of
-//! a `Scan` along the first dimension only. A `Loop` with a constant trip count becomes a `Scan` over as many ones, which
+//! tract has `Scan` and no `Loop`, rten `Loop` and no `Scan`. The `Scan` of ONNX's reference evaluator ignores its axes, and
+//! concatenates slices instead of stacking them. A `Loop` with a constant trip count becomes a `Scan` over as many ones, which
 //! count the iterations; if it can also stop early, the carried values stay what they are from then on. Any other `Loop` stays, and
 //! [`check_target`](super::check_target) reports it.
 
@@ -15,8 +15,7 @@ const MOST_ROUNDS: i64 = 4096;
 /// Runs the pass on all functions.
 pub fn run(module: &mut Module, cx: &mut Context) {
     let Some(target) = cx.options.target else { return };
-    let lacking = [Capability::Loop, Capability::Scan, Capability::ScanAxes];
-    if lacking.into_iter().all(|capability| target.can(capability)) {
+    if target.can(Capability::Loop) && target.can(Capability::Scan) {
         return;
     }
     for function in module.functions() {
@@ -28,7 +27,6 @@ fn visit(rewriter: &mut Rewriter, op: OpId, target: Target) -> bool {
     let results = match rewriter.module.op(op).name {
         onnx::LOOP if !target.can(Capability::Loop) => as_scan(rewriter, op, target),
         onnx::SCAN if !target.can(Capability::Scan) => as_loop(rewriter, op, target),
-        onnx::SCAN if !target.can(Capability::ScanAxes) => along_first(rewriter, op, target),
         _ => None,
     };
     let Some(results) = results else { return true };
@@ -210,43 +208,6 @@ fn as_loop(rewriter: &mut Rewriter, op: OpId, target: Target) -> Option<Vec<Valu
     all_types.extend(written);
     let operands = [&[trip_count, truth], inits].concat();
     let mut new = rewriter.create(onnx::LOOP, &operands).region(body.region).values(&all_types);
-    for (value, &along) in new[count..].iter_mut().zip(&writes) {
-        *value = placed(rewriter, *value, along)?;
-    }
-    Some(new)
-}
-
-/// A `Scan` whose slices are all along the first dimension, from the first on.
-fn along_first(rewriter: &mut Rewriter, op: OpId, target: Target) -> Option<Vec<ValueId>> {
-    let module = &mut *rewriter.module;
-    let count = carried_count(module, op)?;
-    let mut operands = module.op(op).operands.to_vec();
-    let results = module.op(op).results.to_vec();
-    let reads = along(module, op, "input", &operands[count..])?;
-    let writes = along(module, op, "output", results.get(count..)?)?;
-    if reads.iter().chain(&writes).all(|&along| along == (0, false)) {
-        return None;
-    }
-    for (value, &(axis, backward)) in operands[count..].iter_mut().zip(&reads) {
-        let first = if axis == 0 { *value } else { moved(rewriter, *value, axis, 0)? };
-        *value = if backward { reversed(rewriter, first)? } else { first };
-    }
-    let module = &mut *rewriter.module;
-    let body = Body::new(module, op)?;
-    let arguments = module.block(body.old).arguments.clone();
-    for old in arguments {
-        let ty = rewriter.module.value_type(old);
-        let new = rewriter.module.add_argument(body.block, ty);
-        rewriter.replace(old, new);
-    }
-    let returned = body.take(rewriter, target);
-    let module = &mut *rewriter.module;
-    body.end(module, &returned);
-    let mut all_types = types(module, &results[..count]);
-    all_types.extend(stacked(module, &results[count..], &writes)?);
-    let inputs = (operands.len() - count) as i64;
-    let scan = rewriter.create(onnx::SCAN, &operands).int("num_scan_inputs", inputs).region(body.region);
-    let mut new = scan.values(&all_types);
     for (value, &along) in new[count..].iter_mut().zip(&writes) {
         *value = placed(rewriter, *value, along)?;
     }

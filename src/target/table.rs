@@ -71,8 +71,6 @@ pub enum Capability {
     Loop,
     /// `Scan`.
     Scan,
-    /// `Scan` along any dimension, and from the last slice on.
-    ScanAxes,
     /// Several `If` in a graph.
     SeveralIfs,
     /// `bf16` is an element type.
@@ -298,7 +296,7 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::Reference,
         is_onnxruntime: false,
         misses: Misses::Refuses,
-        lacks: &[Capability::LongGathers, Capability::ScanAxes],
+        lacks: &[Capability::LongGathers, Capability::Scan],
         gains: &[],
     },
 ];
