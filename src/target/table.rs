@@ -133,6 +133,9 @@ const ONNX_RUNTIME: &[Release] = &[
     release(1, 32, 28, 14, 23),
 ];
 
+/// The releases of onnxruntime-web, whose newest is 1.30.
+const WEB: &[Release] = ONNX_RUNTIME.split_at(14).0;
+
 /// The same with an accelerator. Opset 18 has the most kernels: an open-ended registration runs only the version of an op
 /// that it names, so ops whose version moves (Reshape, Transpose, Cast) fall back to the processor.
 const ACCELERATED: &[Release] = &[
@@ -180,7 +183,7 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "onnxruntime-web",
         about: "ONNX Runtime as WebAssembly, in browsers and Node.js",
-        releases: ONNX_RUNTIME,
+        releases: WEB,
         kernels: Provider::Cpu,
         is_onnxruntime: true,
         misses: Misses::Refuses,

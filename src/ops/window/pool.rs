@@ -100,7 +100,12 @@ pub(super) fn lower(
     let narrow = pooled.iter().all(|&axis| fits(axis, window.low[axis]) && fits(axis, window.high[axis]));
     let none = Dim::Known(0);
     let is_padded = pooled.iter().any(|&axis| window.low[axis] != none || window.high[axis] != none);
-    if !narrow && same.is_none() || loses_infinity && is_padded {
+    // From opset 19 on, releases of ONNX Runtime before 1.26 do not count padding that is only at the end.
+    let miscounts = pool == Pool::Sum
+        && cx.opset() >= DILATED_AVERAGE
+        && same.is_none()
+        && pooled.iter().any(|&axis| window.low[axis] != window.high[axis]);
+    if !narrow && same.is_none() || loses_infinity && is_padded || miscounts {
         value = cx.pad(value, &window.low, &window.high, neutral);
         window = window.without_padding();
     }
