@@ -146,7 +146,7 @@ fn refer(path: &Path) -> Result<(), String> {
 /// Nodes that a model has in addition to those of the static one, where something depends on the number of rows: rows
 /// of a constant and masks, which are folded for a known number, a bias of zeros for each row of a norm, and a Reshape
 /// that prevents an ONNX Runtime fusion that fails on an empty batch.
-const MADE: &[(&str, usize)] = &[("jnp_shape", 3), ("nnx_bridge", 1), ("recurrent", 1), ("transformer", 6)];
+const MADE: &[(&str, usize)] = &[("jnp_shape", 3), ("nnx_bridge", 1), ("recurrent", 1)];
 
 /// Makes the batch of a static program dynamic: for any number of rows, the model must return JAX's result for each
 /// row, and have as many nodes as the static one.
