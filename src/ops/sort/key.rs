@@ -42,7 +42,11 @@ impl Lower<'_> {
     fn total_order(&mut self, value: ValueId, zeros: Zeros) -> ValueId {
         let value = match zeros {
             Zeros::Signed => value,
-            Zeros::Equal => self.formula([value], |[x]| x.is_nan().select(x.beside(f64::NAN), x + 0.0)),
+            // ONNX Runtime removes a sum with zero, which would also make zeros positive.
+            Zeros::Equal => self.formula([value], |[x]| {
+                let number = x.equal(0.0).select(x.beside(0.0), x);
+                x.is_nan().select(x.beside(f64::NAN), number)
+            }),
         };
         self.bits(value)
     }
