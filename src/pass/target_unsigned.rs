@@ -7,6 +7,7 @@
 //! so the runtime cannot fold the sum. JAX's random bits consist of these ops.
 
 use super::Context;
+use super::insert_casts::wraps;
 use crate::diagnostic::catalog;
 use crate::ir::{Attribute, Data, Element, Module, OpId, OpName, Rewriter, ValueId, onnx};
 use crate::source::Source;
@@ -156,16 +157,12 @@ fn ordered(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
     }
 }
 
-/// Ops with two operands of one type whose result does not depend on the sign.
-const WRAPS: &[OpName] =
-    &[onnx::ADD, onnx::BITWISE_AND, onnx::BITWISE_OR, onnx::BITWISE_XOR, onnx::EQUAL, onnx::MUL, onnx::SUB];
-
 /// Computes a constant operand of `ui32` beyond the range of `i32`: twice its half, plus its last bit.
 fn replace_constant(rewriter: &mut Rewriter, op: OpId, source: &Source) -> Option<()> {
     let module = &*rewriter.module;
     let operation = module.op(op);
     let &[left, right] = &operation.operands[..] else { return None };
-    if !WRAPS.contains(&operation.name) || element(module, left) != Some(Element::U32) {
+    if !wraps(operation.name) || element(module, left) != Some(Element::U32) {
         return None;
     }
     let is_large = |value: ValueId| is_beyond_i32(module, value, source);

@@ -16,6 +16,7 @@ use crate::ir::{
 use crate::ops::{self, EXCESS_PRECISION, LowerError};
 use crate::source::Span;
 use crate::target::{self, Target};
+pub(super) use kernels::wraps;
 use kernels::{KERNELS, Kernel, Widening};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -195,7 +196,7 @@ impl Legalize<'_, '_> {
         let has = |element| of_newest(element) && (!is_limited || of_runtime(element));
         if has(element) {
             // Such ops stay wide if an operand is: the narrow form may never be needed.
-            let stays = kernel.widening == Widening::Moves || kernels::wraps(kernel.op);
+            let stays = kernel.widening == Widening::Moves || wraps(kernel.op);
             let wide = kernels::twins(element).find(|&wide| has(wide) && self.is_only(op, wide))?;
             let keeps = kernel.widening == Widening::Moves || is_same_width(element, wide);
             let plan = CastPlan { element, wide, widening: Widening::Moves, main: kernel.main };

@@ -139,7 +139,7 @@ fn read(data: &[u8], input: &Input, wanted: Option<ValueType>) -> Result<Value> 
         "int32" => integers(numbers!(i32).map(i64::from).collect()),
         "uint32" => integers(numbers!(u32).map(i64::from).collect()),
         "int64" => integers(numbers!(i64).collect()),
-        other => Err(format!("rten has no tensors of {other}").into()),
+        other => Err(format!("rten does not support tensors of {other}").into()),
     }
 }
 
