@@ -6,6 +6,7 @@
 //! created only if an op needs it. For floats this omits intermediate roundings, like XLA's `allow_excess_precision`;
 //! integers that may have wrapped are narrowed at once.
 
+mod cosine;
 mod kernels;
 
 use super::Context;
@@ -29,12 +30,14 @@ static INDEX: LazyLock<FxHashMap<(OpName, &str), &'static Kernel>> =
 pub fn run(module: &mut Module, cx: &mut Context) {
     let opset = module.opset().unwrap_or_else(|| cx.options.first_opset());
     report_later_elements(module, opset, cx);
+    let runtime = cx.options.runtime(opset);
+    cosine::run(module, opset, runtime);
     for function in module.functions() {
         if let Some(block) = module.entry_block(module.function(function).body) {
             Legalize {
                 module,
                 opset,
-                runtime: cx.options.runtime(opset),
+                runtime,
                 cx,
                 casts: FxHashMap::default(),
                 narrowed: FxHashMap::default(),
