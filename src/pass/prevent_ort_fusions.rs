@@ -9,7 +9,7 @@
 //!   divides by zero for empty tensors. It also fuses a Transpose of the matrices; then the kernel fails for empty
 //!   tensors if an operand is broadcast. It moves a Cast before a Transpose of the first kind, and if it does not fuse
 //!   the two then, ONNX Runtime crashes. Releases before 1.26 have no fused kernel of `f64`. It does not see through a
-//!   Reshape.
+//!   Reshape or a Tile.
 //! - `FuseReluClip` refuses the model if a Relu and the Clip after it are neither `f32` nor `f16`.
 //! - `ExpandElimination` takes a size of 0 for one that keeps the size of the operand.
 //!
@@ -209,9 +209,11 @@ fn hide_transposes(rewriter: &mut Rewriter, op: OpId) {
         let module = &*rewriter.module;
         if moves_first(module, value) || swaps_last(module, value) || moves_first_before_cast(module, value) {
             let rank = rewriter.module.tensor(value).map_or(0, |tensor| tensor.rank());
-            let same = rewriter.integers(&vec![0; rank]);
-            let view = rewriter.create(onnx::RESHAPE, &[value, same]).like(value);
-            rewriter.module.op_mut(op).operands[index] = view;
+            // Releases that fuse a product of `f64` incorrectly remove a Reshape to known sizes.
+            let (name, sizes) = if is_double(module, value) { (onnx::TILE, 1) } else { (onnx::RESHAPE, 0) };
+            let same = rewriter.integers(&vec![sizes; rank]);
+            let hidden = rewriter.create(name, &[value, same]).like(value);
+            rewriter.module.op_mut(op).operands[index] = hidden;
         }
     }
 }
