@@ -106,6 +106,10 @@ pub enum Capability {
     /// GatherElements takes dimensions of more than 63 elements. NumPy's `choose`, with which ONNX's evaluator computes it,
     /// does not.
     LongGathers,
+    /// ConvTranspose takes groups.
+    GroupedTransposes,
+    /// `Loop` stacks the slices that its body returns. ONNX's evaluator concatenates them.
+    StackedSlices,
 }
 
 const fn release(major: u32, minor: u32, opset: u32, ir: i64, default_opset: u32) -> Release {
@@ -299,7 +303,12 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::Reference,
         is_onnxruntime: false,
         misses: Misses::Refuses,
-        lacks: &[Capability::LongGathers, Capability::Scan],
+        lacks: &[
+            Capability::LongGathers,
+            Capability::Scan,
+            Capability::GroupedTransposes,
+            Capability::StackedSlices,
+        ],
         gains: &[],
     },
 ];

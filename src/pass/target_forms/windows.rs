@@ -1,0 +1,167 @@
+//! Forms of ops that read windows: convolutions, pools and Resize.
+
+use super::{operand, result};
+use crate::ir::{Data, Dim, Element, Module, OpId, Rewriter, TensorType, ValueId, onnx};
+use crate::ops::OpAttributes;
+
+/// The factors of a Resize, if they are known.
+fn factors(module: &Module, op: OpId) -> Option<Vec<f32>> {
+    let constant = module.constant(module.constant_of(*module.op(op).operands.get(2)?)?);
+    let Data::Bytes(bytes) = &constant.data else { return None };
+    Some(
+        bytes
+            .chunks_exact(4)
+            .map(|number| f32::from_le_bytes(number.try_into().unwrap_or_default()))
+            .collect(),
+    )
+}
+
+pub(super) fn resizes_outer(module: &Module, op: OpId) -> bool {
+    factors(module, op).is_some_and(|factors| {
+        let outer = factors.len().saturating_sub(2);
+        factors[..outer].iter().any(|&factor| factor != 1.0)
+    })
+}
+
+/// Resizes the last dimensions, between transposes.
+pub(super) fn resize_inner(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
+    let factors = factors(rewriter.module, op)?;
+    let (kept, scaled): (Vec<usize>, Vec<usize>) = (0..factors.len()).partition(|&axis| factors[axis] == 1.0);
+    let order = [kept, scaled].concat();
+    let operands = rewriter.module.op(op).operands.clone();
+    let moved = |tensor: &TensorType| order.iter().map(|&axis| tensor.dims[axis]).collect::<Vec<Dim>>();
+    let (own, wanted) = (operand(rewriter.module, op, 0)?, result(rewriter.module, op)?);
+    let (element, own, wanted) = (own.element, moved(own), moved(wanted));
+    let perm: Vec<i64> = order.iter().map(|&axis| axis as i64).collect();
+    let ty = rewriter.module.tensor_of(element, &own);
+    let value = rewriter.create(onnx::TRANSPOSE, &[operands[0]]).ints("perm", &perm).of(ty);
+    let bytes: Vec<u8> = order.iter().flat_map(|&axis| factors[axis].to_le_bytes()).collect();
+    let scales = rewriter.bytes(Element::F32, &[order.len() as i64], &bytes);
+    let ty = rewriter.module.tensor_of(element, &wanted);
+    let resized = rewriter.create_like(op, &[value, operands[1], scales]).of(ty);
+    let mut back = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(at, &axis)| back[axis] = at as i64);
+    let result = rewriter.module.op(op).results[0];
+    Some(rewriter.create(onnx::TRANSPOSE, &[resized]).ints("perm", &back).like(result))
+}
+
+/// The sizes of an operand or result, if all are known.
+fn sizes(tensor: Option<&TensorType>) -> Option<Vec<i64>> {
+    tensor?.dims.iter().map(|dim| dim.known()).collect()
+}
+
+pub(super) fn is_of_volumes(module: &Module, op: OpId) -> bool {
+    let known = [operand(module, op, 0), operand(module, op, 1), result(module, op)].map(sizes);
+    known.iter().all(|sizes| sizes.as_ref().is_some_and(|sizes| sizes.len() == 5))
+}
+
+/// The sum of convolutions of planes: one for each plane of the kernel, with the depth in the batch.
+pub(super) fn convolve_planes(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
+    let module = &*rewriter.module;
+    let operands = module.op(op).operands.clone();
+    let (own, kernel, wanted) =
+        (sizes(operand(module, op, 0))?, sizes(operand(module, op, 1))?, sizes(result(module, op))?);
+    let element = operand(module, op, 0)?.element;
+    let attributes = OpAttributes::of(module, op);
+    let (strides, dilations) = (attributes.integers("strides").ok()?, attributes.integers("dilations").ok()?);
+    let (pads, group) = (attributes.integers("pads").ok()?, attributes.integer_or("group", 1).ok()?);
+    let [batch, channels, depth, rows, columns] = own[..] else { return None };
+    let [_, features, out_depth, out_rows, out_columns] = wanted[..] else { return None };
+
+    // [batch, depth, channels, rows, columns], with the padding of the depth.
+    let ty = rewriter.module.tensor_of(element, &[batch, depth, channels, rows, columns]);
+    let mut planes = rewriter.create(onnx::TRANSPOSE, &[operands[0]]).ints("perm", &[0, 2, 1, 3, 4]).of(ty);
+    if pads[0] != 0 || pads[3] != 0 {
+        let padding = rewriter.integers(&[0, pads[0], 0, 0, 0, 0, pads[3], 0, 0, 0]);
+        let padded = [batch, depth + pads[0] + pads[3], channels, rows, columns];
+        let ty = rewriter.module.tensor_of(element, &padded);
+        planes = rewriter.create(onnx::PAD, &[planes, padding]).of(ty);
+    }
+    let mut sum = None;
+    for plane in 0..kernel[2] {
+        let cut =
+            |rewriter: &mut Rewriter, value: ValueId, [start, end, axis, step]: [i64; 4], sizes: &[i64]| {
+                let lists = [start, end, axis, step].map(|number| rewriter.integers(&[number]));
+                let ty = rewriter.module.tensor_of(element, sizes);
+                rewriter.create(onnx::SLICE, &[value, lists[0], lists[1], lists[2], lists[3]]).of(ty)
+            };
+        let start = plane * dilations[0];
+        let end = start + (out_depth - 1) * strides[0] + 1;
+        let sizes = [batch, out_depth, channels, rows, columns];
+        let read = cut(rewriter, planes, [start, end, 1, strides[0]], &sizes);
+        let read = reshaped(rewriter, read, element, &[batch * out_depth, channels, rows, columns]);
+        let sizes = [kernel[0], kernel[1], 1, kernel[3], kernel[4]];
+        let weights = cut(rewriter, operands[1], [plane, plane + 1, 2, 1], &sizes);
+        let weights = reshaped(rewriter, weights, element, &[kernel[0], kernel[1], kernel[3], kernel[4]]);
+        let mut inputs = vec![read, weights];
+        // The first one adds the bias.
+        inputs.extend(operands.get(2).filter(|_| plane == 0));
+        let ty = rewriter.module.tensor_of(element, &[batch * out_depth, features, out_rows, out_columns]);
+        let planar = rewriter.create(onnx::CONV, &inputs).ints("kernel_shape", &kernel[3..]);
+        let planar = planar.ints("strides", &strides[1..]).ints("dilations", &dilations[1..]);
+        let planar = planar.ints("pads", &[pads[1], pads[2], pads[4], pads[5]]).int("group", group).of(ty);
+        sum = Some(match sum {
+            Some(sum) => rewriter.create(onnx::ADD, &[sum, planar]).of(ty),
+            None => planar,
+        });
+    }
+    let sum = reshaped(rewriter, sum?, element, &[batch, out_depth, features, out_rows, out_columns]);
+    let result = rewriter.module.op(op).results[0];
+    Some(rewriter.create(onnx::TRANSPOSE, &[sum]).ints("perm", &[0, 2, 1, 3, 4]).like(result))
+}
+
+fn reshaped(rewriter: &mut Rewriter, value: ValueId, element: Element, sizes: &[i64]) -> ValueId {
+    let shape = rewriter.integers(sizes);
+    let ty = rewriter.module.tensor_of(element, sizes);
+    rewriter.create(onnx::RESHAPE, &[value, shape]).of(ty)
+}
+
+/// The number of groups of a convolution.
+fn groups(module: &Module, op: OpId) -> Option<i64> {
+    OpAttributes::of(module, op).integer_or("group", 1).ok()
+}
+
+pub(super) fn has_groups(module: &Module, op: OpId) -> bool {
+    let channels = |index: usize, axis: usize| operand(module, op, index)?.dims.get(axis)?.known();
+    groups(module, op).is_some_and(|groups| groups > 1)
+        && channels(0, 1).is_some()
+        && channels(1, 1).is_some()
+}
+
+/// A transposed convolution of each group, with the features after each other.
+pub(super) fn convolve_groups(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
+    let module = &*rewriter.module;
+    let groups = groups(module, op)?;
+    let operands = module.op(op).operands.clone();
+    let channels = operand(module, op, 0)?.dims[1].known()? / groups;
+    let features = operand(module, op, 1)?.dims[1].known()?;
+    let own = result(module, op)?.clone();
+    let result = module.op(op).results[0];
+    let mut dims = own.dims.clone();
+    dims[1] = Dim::Known(features);
+    let group_name = rewriter.module.symbols.intern("group");
+    let mut parts = Vec::new();
+    for group in 0..groups {
+        let input = part(rewriter, operands[0], 1, group * channels, channels)?;
+        let kernel = part(rewriter, operands[1], 0, group * channels, channels)?;
+        let mut inputs = vec![input, kernel];
+        if let Some(&bias) = operands.get(2) {
+            inputs.push(part(rewriter, bias, 0, group * features, features)?);
+        }
+        let mut attributes = rewriter.module.op(op).attributes.clone();
+        attributes.retain(|(name, _)| *name != group_name);
+        let node = rewriter.create(onnx::CONV_TRANSPOSE, &inputs).attributes(attributes);
+        parts.push(node.out(own.element, &dims));
+    }
+    Some(rewriter.create(onnx::CONCAT, &parts).int("axis", 1).like(result))
+}
+
+/// Some indices of a dimension.
+fn part(rewriter: &mut Rewriter, value: ValueId, axis: usize, start: i64, count: i64) -> Option<ValueId> {
+    let own = rewriter.module.tensor(value)?.clone();
+    let mut dims = own.dims;
+    dims[axis] = Dim::Known(count);
+    let lists = [start, start + count, axis as i64, 1].map(|number| rewriter.integers(&[number]));
+    let operands = [value, lists[0], lists[1], lists[2], lists[3]];
+    Some(rewriter.create(onnx::SLICE, &operands).out(own.element, &dims))
+}
