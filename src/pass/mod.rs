@@ -32,6 +32,7 @@ mod refine_arguments;
 mod refine_shapes;
 mod signed_zeros;
 mod simplify_reductions;
+mod target_bits;
 mod target_forms;
 mod target_loops;
 mod target_unsigned;
@@ -235,6 +236,7 @@ pub const PIPELINE: &[Pass] = &[
         "`ui32` arithmetic takes the form that the target computes correctly",
         target_unsigned::run,
     ),
+    Pass::new("target_bits", "bitwise ops become arithmetic for a target that lacks them", target_bits::run),
     Pass::new(
         "check_target",
         "nodes that the target does not run are reported, if one is named",

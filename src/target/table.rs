@@ -101,8 +101,8 @@ pub enum Capability {
     Volumes,
     /// BitShift is an op.
     Shifts,
-    /// BitwiseNot is an op.
-    Complements,
+    /// BitwiseAnd, BitwiseOr, BitwiseXor and BitwiseNot are ops.
+    Bitwise,
     /// GatherElements takes dimensions of more than 63 elements. NumPy's `choose`, with which ONNX's evaluator computes it,
     /// does not.
     LongGathers,
@@ -292,7 +292,7 @@ pub const ROWS: &[Row] = &[
             Capability::OuterResizes,
             Capability::Volumes,
             Capability::Shifts,
-            Capability::Complements,
+            Capability::Bitwise,
         ],
         gains: &[],
     },

@@ -7,7 +7,7 @@ mod loops;
 mod windows;
 
 use super::Context;
-use crate::ir::{Data, Dim, Element, Module, OpId, OpName, Rewriter, TensorType, ValueId, onnx};
+use crate::ir::{Attribute, Data, Dim, Element, Module, OpId, OpName, Rewriter, TensorType, ValueId, onnx};
 use crate::target::Capability;
 use indexing::{
     gather_backward, gather_in_rows, gathers_along_many, goes_backward, smallest_place, takes_first,
@@ -28,7 +28,7 @@ const FORMS: &[(Capability, OpName, Matches, Form)] = &[
     (Capability::DoubleTests, onnx::IS_NAN, reads_doubles, is_nan_in_f32),
     (Capability::DoubleTests, onnx::IS_INF, reads_doubles, equals_infinity),
     (Capability::DoubleRounding, onnx::ROUND, reads_doubles, round_by_sum),
-    (Capability::Complements, onnx::BITWISE_NOT, is_of_signed, difference),
+    (Capability::Bitwise, onnx::BITWISE_OR, joins_shifts, sum),
     (Capability::BackwardSlices, onnx::SLICE, goes_backward, gather_backward),
     (Capability::FirstOfEqual, onnx::ARG_MAX, takes_first, smallest_place),
     (Capability::FirstOfEqual, onnx::ARG_MIN, takes_first, smallest_place),
@@ -190,14 +190,26 @@ fn round_by_sum(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
     Some(rewriter.create(onnx::WHERE, &[has_fraction, rounded, value]).like(result))
 }
 
-fn is_of_signed(module: &Module, op: OpId) -> bool {
-    operand(module, op, 0).is_some_and(|tensor| matches!(tensor.element, Element::I32 | Element::I64))
+/// The direction of a shift by constants, and the constants.
+fn shift(module: &Module, value: ValueId) -> Option<(&str, Vec<i64>)> {
+    let op = module.defining_op(value).filter(|&op| module.op(op).name == onnx::BIT_SHIFT)?;
+    let direction = module.attribute(op, "direction").and_then(Attribute::as_str)?;
+    Some((direction, module.known_integers(*module.op(op).operands.get(1)?)?))
 }
 
-/// The complement is the difference from -1.
-fn difference(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
-    let (value, result) = (rewriter.module.op(op).operands[0], rewriter.module.op(op).results[0]);
-    let element = operand(rewriter.module, op, 0)?.element;
-    let ones = rewriter.bytes(element, &[], &[0xFF; 8][..element.bytes()]);
-    Some(rewriter.create(onnx::SUB, &[ones, value]).like(result))
+/// Whether the operands are shifts in both directions that have no bits in common, as in a rotation.
+fn joins_shifts(module: &Module, op: OpId) -> bool {
+    let [left, right] = [0, 1].map(|index| shift(module, module.op(op).operands[index]));
+    let (Some((one, one_by)), Some((other, other_by))) = (left, right) else { return false };
+    let bits = operand(module, op, 0).map_or(64, |tensor| i64::from(tensor.element.bits()));
+    let least = |amounts: &[i64]| amounts.iter().copied().filter(|by| (0..bits).contains(by)).min();
+    let is_known = one_by.iter().chain(&other_by).all(|by| (0..bits).contains(by));
+    let (Some(one_by), Some(other_by)) = (least(&one_by), least(&other_by)) else { return false };
+    is_known && one != other && one_by + other_by >= bits
+}
+
+/// The sum of numbers without common bits.
+fn sum(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
+    let (operands, result) = (rewriter.module.op(op).operands.clone(), rewriter.module.op(op).results[0]);
+    Some(rewriter.create(onnx::ADD, &operands).like(result))
 }
