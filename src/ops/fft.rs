@@ -1,7 +1,7 @@
 //! The discrete Fourier transform along one axis. The pass `complex` rewrites `stablehlo.fft` to it.
 //!
 //! `hlo2onnx.dft` has a trailing dimension for the parts of each element, and the attributes `axis`, `inverse` and
-//! `onesided` of ONNX's `DFT`. In ONNX the axis is an attribute up to opset 19, and an operand from 20 on.
+//! `onesided` of ONNX's `DFT`.
 
 use super::{Elements, Lower, LowerError, Lowered};
 use crate::ir::{Dim, Element, OpId, hlo2onnx, onnx, stablehlo};
@@ -12,9 +12,6 @@ pub(super) const ROWS: &[Row] = &[
     untyped(hlo2onnx::DFT, Elements::FLOAT, dft).note("one for each dimension of `stablehlo.fft`"),
     unlowered(stablehlo::FFT, rule(1, linear::fft)),
 ];
-
-/// The first opset where the axis is an operand.
-const AXIS_OPERAND: u32 = 20;
 
 fn dft(cx: &mut Lower, op: OpId) -> Lowered {
     let axis = cx.attributes(op).integer("axis")?;
@@ -31,13 +28,8 @@ fn dft(cx: &mut Lower, op: OpId) -> Lowered {
         operand = cx.reshape(operand, &batched);
     }
     let axis = axis + batch.len() as i64;
-    let (axis_operand, absent) = (cx.opset() >= AXIS_OPERAND, cx.absent());
-    let node = if axis_operand {
-        let axis = cx.integer(Element::I64, axis);
-        cx.node(onnx::DFT, &[operand, absent, axis])
-    } else {
-        cx.node(onnx::DFT, &[operand]).int("axis", axis)
-    };
+    let (axis, absent) = (cx.integer(Element::I64, axis), cx.absent());
+    let node = cx.node(onnx::DFT, &[operand, absent, axis]);
     let node = node.int("inverse", i64::from(inverse)).int("onesided", i64::from(onesided));
     let transformed = node.out(element, &[batch, &sizes].concat());
     Ok(cx.reshape(transformed, &sizes).into())

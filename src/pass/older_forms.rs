@@ -1,15 +1,19 @@
-//! Gives ops the forms that they have below opset 18, where all passes and lowerings use those of opset 18.
+//! Gives ops the forms of the model's opset, where all passes and lowerings use newer ones.
 //!
-//! A reduction had its axes in an attribute (ONNX, `docs/Changelog.md`). Those of `ReduceSum` became an operand in opset
-//! 13 already. Graphs of Loop, Scan and If do not take bf16 below opset 16.
+//! The axes of a reduction are an attribute below opset 18, and the axis of `DFT` below opset 20 (ONNX,
+//! `docs/Changelog.md`). Those of `ReduceSum` became an operand in opset 13 already. Graphs of Loop, Scan and If do not
+//! take bf16 below opset 16. The pass runs when the opset is final.
 
 use super::Context;
 use super::canonicalize::remove_dead;
 use crate::diagnostic::catalog;
-use crate::ir::{Attribute, Element, Module, OpId, OpName, onnx};
+use crate::ir::{Attribute, Element, Module, OpId, OpName, Type, onnx};
 
-/// The first opset without older forms.
-const NEWEST: u32 = 18;
+/// The first opset in which the axes of all reductions are an operand.
+const REDUCTION_AXES: u32 = 18;
+
+/// The first opset in which the axis of `DFT` is an operand.
+const DFT_AXIS: u32 = 20;
 
 const REDUCTIONS: &[OpName] =
     &[onnx::REDUCE_MAX, onnx::REDUCE_MEAN, onnx::REDUCE_MIN, onnx::REDUCE_PROD, onnx::REDUCE_SUM_SQUARE];
@@ -19,7 +23,8 @@ const GRAPHS_OF_BF16: u32 = 16;
 
 /// Runs the pass.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
-    let Some(opset) = module.opset().filter(|&opset| opset < NEWEST) else { return };
+    let Some(opset) = module.opset().filter(|&opset| opset < DFT_AXIS) else { return };
+    let mut changed = false;
     for op in module.reachable_ops() {
         let operation = module.op(op);
         if opset < GRAPHS_OF_BF16 && !operation.regions.is_empty() && has_bf16(module, op) {
@@ -27,15 +32,33 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
             let refused = catalog::OpsetTooLow { op: name, needs: GRAPHS_OF_BF16, given: opset, at };
             cx.diagnostics.push(module.located(op, refused));
         }
-        let (true, &[_, axes]) = (REDUCTIONS.contains(&operation.name), &operation.operands[..]) else {
+        let (needs, axes) = match (operation.name, &operation.operands[..]) {
+            (onnx::DFT, &[_, _, axis]) => (DFT_AXIS, axis),
+            (name, &[_, axes]) if REDUCTIONS.contains(&name) => (REDUCTION_AXES, axes),
+            _ => continue,
+        };
+        if opset >= needs {
+            continue;
+        }
+        let Some(axes) = module.known_integers(axes) else {
+            let (op_name, at) = (operation.name.mnemonic(), module.span(op).name);
+            let refused = catalog::OpsetTooLow { op: op_name, needs, given: opset, at };
+            cx.diagnostics.push(module.located(op, refused));
             continue;
         };
-        // Lowerings only make constant axes.
-        let Some(axes) = module.known_integers(axes) else { continue };
         module.op_mut(op).operands.truncate(1);
-        module.set_attribute(op, "axes", Attribute::Integers(Element::I64, axes.into()));
+        match (needs, &axes[..]) {
+            (DFT_AXIS, &[axis]) => {
+                let ty = module.types.intern(Type::Scalar(Element::I64));
+                module.set_attribute(op, "axis", Attribute::Integer(axis, ty));
+            }
+            _ => module.set_attribute(op, "axes", Attribute::Integers(Element::I64, axes.into())),
+        }
+        changed = true;
     }
-    remove_dead(module);
+    if changed {
+        remove_dead(module);
+    }
 }
 
 /// Whether an operand or a result of an op is bf16.
