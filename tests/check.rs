@@ -94,6 +94,29 @@ fn nan_and_excess_precision_are_differences() {
 }
 
 #[test]
+fn narrower_and_wider_floats_are_differences() {
+    let kinds = |text: &str, options: &Options| {
+        let report = check_named("floats.mlir", text, options);
+        (report.verdict, report.differences.iter().map(|difference| difference.kind).collect::<Vec<_>>())
+    };
+    let product = fixture("ops/dot/float16.mlir");
+    let product = product.split("// -----").next().unwrap_or_default();
+    let halved = Options { float16: true, ..Options::default() };
+    assert_eq!(kinds(product, &halved), (Verdict::Approximate, vec!["precision"]));
+    assert_eq!(kinds(product, &Options::default()), (Verdict::Exact, vec![]));
+
+    let narrow = "func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+        %0 = stablehlo.convert %x : (tensor<4xf32>) -> tensor<4xbf16>
+        %1 = stablehlo.add %0, %0 : tensor<4xbf16>
+        %2 = stablehlo.convert %1 : (tensor<4xbf16>) -> tensor<4xf32>
+        return %2 : tensor<4xf32>
+    }";
+    let tract = Options { target: "tract".parse().ok(), ..Options::default() };
+    assert!(tract.target.is_some());
+    assert_eq!(kinds(narrow, &tract), (Verdict::Approximate, vec!["excess_precision"]));
+}
+
+#[test]
 fn weights_are_listed_in_the_modules_of_their_ops() {
     let report = check(WITH_MODULES);
     let rows: Vec<(&str, usize, u64)> =

@@ -1,12 +1,12 @@
-//! Computes in f16 where that is safe, if `--float16` requests it.
+//! Computes in f16, if `--float16` requests it.
 //!
 //! Products, convolutions and the ops between them compute in f16, and their weights are stored so. Normalizations, sums,
-//! softmax and ops whose range or error grows (exponentials, quotients, powers) stay in f32, like ops with a constant that
-//! f16 does not have. Inputs and results keep their type. A value then has a twin in f16; casts are where a user needs the
-//! other one.
+//! softmax and ops whose range or error grows (exponentials, quotients, powers) stay in f32, like ops with a constant
+//! outside the range of f16. Intermediate values are taken to be in that range; larger ones become infinite. Inputs and
+//! results keep their type. A value then has a twin in f16, and a Cast is inserted where an op needs the other type.
 
 use super::{Context, entry};
-use crate::diagnostic::catalog;
+use crate::diagnostic::{Diagnostics, catalog};
 use crate::ir::{BlockId, Data, Element, Module, OpId, OpName, TensorType, TypeId, ValueId, onnx};
 use crate::source::Source;
 use crate::target::Capability;
@@ -15,9 +15,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// Ops that f16 makes faster or smaller: products, and lookups in weights.
-const ANCHORS: &[OpName] =
-    &[onnx::ATTENTION, onnx::CONV, onnx::CONV_TRANSPOSE, onnx::GATHER, onnx::GEMM, onnx::MAT_MUL];
+/// Ops that f16 makes faster. A Gather of weights is the other one: it makes the model smaller.
+const PRODUCTS: &[OpName] = &[onnx::CONV, onnx::CONV_TRANSPOSE, onnx::GEMM, onnx::MAT_MUL];
 
 /// Ops that compute in f16 between those.
 const ELEMENTWISE: &[OpName] = &[
@@ -45,6 +44,7 @@ const ELEMENTWISE: &[OpName] = &[
 const MOVES: &[OpName] = &[
     onnx::CONCAT,
     onnx::EXPAND,
+    onnx::GATHER,
     onnx::GATHER_ELEMENTS,
     onnx::GATHER_ND,
     onnx::IDENTITY,
@@ -74,6 +74,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         wide_users: wide_users(module, block),
         module,
         source: cx.source,
+        diagnostics: cx.diagnostics,
         twins: FxHashMap::default(),
         only_half: FxHashSet::default(),
         restored: FxHashMap::default(),
@@ -87,7 +88,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 fn wide_users(module: &Module, block: BlockId) -> FxHashSet<ValueId> {
     let narrow = |op: OpId| {
         let name = module.op(op).name;
-        [ANCHORS, ELEMENTWISE, MOVES].iter().any(|names| names.contains(&name))
+        [PRODUCTS, ELEMENTWISE, MOVES].iter().any(|names| names.contains(&name))
     };
     let ops = module
         .block(block)
@@ -98,9 +99,20 @@ fn wide_users(module: &Module, block: BlockId) -> FxHashSet<ValueId> {
     ops.flat_map(|op| module.op(op).operands.iter().copied()).collect()
 }
 
+/// What the conversion of a constant to f16 may lose, besides digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Loss {
+    /// No number may become infinite or zero: it may be a factor or a divisor.
+    Nothing,
+    /// Small numbers of a weight may become zero beside larger ones, as their share of a sum of products is below the
+    /// precision of f16.
+    SmallWeights,
+}
+
 struct Halver<'m> {
     module: &'m mut Module,
     source: &'m Source,
+    diagnostics: &'m mut Diagnostics,
     wide_users: FxHashSet<ValueId>,
     /// The f16 twin of an f32 value.
     twins: FxHashMap<ValueId, ValueId>,
@@ -108,18 +120,17 @@ struct Halver<'m> {
     only_half: FxHashSet<ValueId>,
     /// The f32 values that casts of such twins made.
     restored: FxHashMap<ValueId, ValueId>,
-    /// The elements of a constant in f16; `None` if f16 does not have them.
-    constants: FxHashMap<ValueId, Option<ValueId>>,
+    /// A constant in f16, by what it may lose; `None` if it would lose more.
+    constants: FxHashMap<(ValueId, Loss), Option<ValueId>>,
     pending: Vec<OpId>,
 }
 
 impl Halver<'_> {
     fn block(&mut self, block: BlockId) {
         for op in std::mem::take(&mut self.module.block_mut(block).ops) {
-            if self.computes_in_half(op) {
-                self.halve(op);
-            } else {
-                self.keep(op);
+            match self.loss_in_half(op) {
+                Some(loss) => self.halve(op, loss),
+                None => self.keep(op),
             }
         }
         self.module.block_mut(block).ops = std::mem::take(&mut self.pending);
@@ -129,52 +140,84 @@ impl Halver<'_> {
         self.module.tensor(value).is_some_and(|tensor| tensor.element == Element::F32)
     }
 
-    fn computes_in_half(&mut self, op: OpId) -> bool {
+    /// What the constants of an op may lose, if it computes in f16.
+    fn loss_in_half(&mut self, op: OpId) -> Option<Loss> {
         let operation = self.module.op(op);
         let name = operation.name;
         let wide: SmallVec<[ValueId; 4]> =
             operation.operands.iter().copied().filter(|&operand| self.is_wide(operand)).collect();
         if wide.is_empty() || !operation.results.iter().all(|&result| self.is_wide(result)) {
-            return false;
+            return None;
         }
         let reads_half = wide.iter().any(|operand| self.only_half.contains(operand));
         let is_read_wide = operation.results.iter().any(|result| self.wide_users.contains(result));
-        let applies = ANCHORS.contains(&name)
+        let is_product = PRODUCTS.contains(&name);
+        let looks_up = name == onnx::GATHER && self.module.constant_of(wide[0]).is_some();
+        let applies = is_product
+            || looks_up
             || reads_half && (MOVES.contains(&name) || ELEMENTWISE.contains(&name) && !is_read_wide);
-        applies && wide.into_iter().all(|operand| self.fits(operand))
+        if !applies {
+            return None;
+        }
+        let loss = if is_product || looks_up { Loss::SmallWeights } else { Loss::Nothing };
+        let fits = wide.into_iter().all(|operand| self.fits(operand, loss));
+        if !fits && is_product {
+            self.report(op);
+        }
+        fits.then_some(loss)
+    }
+
+    /// Reports a product that stays in f32.
+    fn report(&mut self, op: OpId) {
+        let (name, at) = (self.module.op(op).name.mnemonic(), self.module.span(op).name);
+        let stays = catalog::StaysFloat32 { op: name, at };
+        self.diagnostics.push(self.module.located(op, stays));
     }
 
     /// Whether f16 has the elements of a constant; those of other values are taken to be in its range.
-    fn fits(&mut self, value: ValueId) -> bool {
-        self.module.constant_of(value).is_none() || self.half_constant(value).is_some()
+    fn fits(&mut self, value: ValueId, loss: Loss) -> bool {
+        self.module.constant_of(value).is_none() || self.half_constant(value, loss).is_some()
     }
 
-    fn half_constant(&mut self, value: ValueId) -> Option<ValueId> {
-        if let Some(&known) = self.constants.get(&value) {
+    fn half_constant(&mut self, value: ValueId, loss: Loss) -> Option<ValueId> {
+        if let Some(&known) = self.constants.get(&(value, loss)) {
             return known;
         }
-        let made = self.convert(value);
-        self.constants.insert(value, made);
+        let made = self.convert(value, loss);
+        self.constants.insert((value, loss), made);
+        // What loses nothing loses no more than is allowed elsewhere.
+        if loss == Loss::Nothing && made.is_some() {
+            self.constants.insert((value, Loss::SmallWeights), made);
+        }
         made
     }
 
-    /// A constant in f16, if no finite number becomes infinite and none becomes zero.
-    fn convert(&mut self, value: ValueId) -> Option<ValueId> {
+    /// A constant in f16, if it does not lose more than is allowed.
+    fn convert(&mut self, value: ValueId, loss: Loss) -> Option<ValueId> {
         let constant = self.module.constant(self.module.constant_of(value)?).clone();
-        let half = |number: &[u8]| {
+        let count = self.module.tensor(value).and_then(TensorType::count).unwrap_or_default() as usize;
+        let numbers = match constant.data.splat() {
+            Some(number) => number.into(),
+            None => constant.data.bytes(self.source, count, 4),
+        };
+        let (mut halves, mut largest, mut loses_small) = (Vec::with_capacity(numbers.len() / 2), 0.0, false);
+        for number in numbers.chunks_exact(4) {
             let number = number.try_into().map(f32::from_le_bytes).ok()?;
             let half = f16::from_f32(number);
-            let keeps = half.is_finite() == number.is_finite() && (half == f16::ZERO) == (number == 0.0);
-            keeps.then(|| half.to_le_bytes())
-        };
-        let data = match constant.data.splat() {
-            Some(number) => Data::Splat(half(number)?.as_slice().into()),
-            None => {
-                let count = self.module.tensor(value).and_then(TensorType::count).unwrap_or_default();
-                let numbers = constant.data.bytes(self.source, count as usize, 4);
-                let halves: Option<Vec<[u8; 2]>> = numbers.chunks_exact(4).map(half).collect();
-                Data::Bytes(Arc::from(halves?.concat()))
+            if half.is_finite() != number.is_finite() {
+                return None;
             }
+            loses_small |= half == f16::ZERO && number != 0.0;
+            largest = number.abs().max(largest);
+            halves.extend(half.to_le_bytes());
+        }
+        let may_lose = loss == Loss::SmallWeights && largest >= f16::MIN_POSITIVE.to_f32();
+        if loses_small && !may_lose {
+            return None;
+        }
+        let data = match constant.data.splat() {
+            Some(_) => Data::Splat(halves.as_slice().into()),
+            None => Data::Bytes(Arc::from(halves)),
         };
         let ty = self.half_type(value);
         let place = self.module.defining_op(value)?;
@@ -189,11 +232,11 @@ impl Halver<'_> {
         self.module.with_element(ty, Element::F16)
     }
 
-    fn halve(&mut self, op: OpId) {
+    fn halve(&mut self, op: OpId, loss: Loss) {
         let operands: Vec<ValueId> = self.module.op(op).operands.to_vec();
         let operands: Vec<ValueId> = operands
             .into_iter()
-            .map(|operand| if self.is_wide(operand) { self.half(operand, op) } else { operand })
+            .map(|operand| if self.is_wide(operand) { self.half(operand, op, loss) } else { operand })
             .collect();
         let results = self.module.op(op).results.clone();
         let types: Vec<TypeId> = results.iter().map(|&result| self.half_type(result)).collect();
@@ -206,11 +249,11 @@ impl Halver<'_> {
     }
 
     /// The value in f16.
-    fn half(&mut self, value: ValueId, user: OpId) -> ValueId {
+    fn half(&mut self, value: ValueId, user: OpId, loss: Loss) -> ValueId {
         if let Some(&twin) = self.twins.get(&value) {
             return twin;
         }
-        if let Some(constant) = self.half_constant(value) {
+        if let Some(constant) = self.half_constant(value, loss) {
             return constant;
         }
         let ty = self.half_type(value);

@@ -6,7 +6,7 @@
 use super::{Context, boundary};
 use crate::diagnostic::{Diagnostic, catalog};
 use crate::ir::{
-    Attribute, Constant, Data, Element, FunctionId, Module, OpId, Rewriter, TensorType, Type, ValueId,
+    Attribute, Constant, Data, Element, FunctionId, Module, OpId, Rewriter, TensorType, Type, ValueId, chlo,
     stablehlo,
 };
 use crate::ops::LowerError;
@@ -31,6 +31,11 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
             continue;
         }
         report_boundary(module, function, &lacked, cx);
+        let at = module.function(function).span;
+        for &element in lacked.iter().filter(|lacked| held.values().any(|held| held == *lacked)) {
+            let (ty, target) = (element.name().unwrap_or_default(), &*target.to_string());
+            cx.diagnostics.push(catalog::ExcessPrecision { ty, target, at });
+        }
         let mut widened = Widened { held, target, source: cx.source, refused: Vec::new() };
         Rewriter::new(module).function(function, &mut |rewriter, op| widened.visit(rewriter, op));
         cx.diagnostics.extend(widened.refused);
@@ -86,7 +91,9 @@ impl Widened<'_> {
                 }
             }
             // These read or write the bits of a number.
-            stablehlo::BITCAST_CONVERT => return self.refuse(rewriter, op, narrow),
+            stablehlo::BITCAST_CONVERT | chlo::NEXT_AFTER | chlo::BROADCAST_NEXT_AFTER => {
+                return self.refuse(rewriter, op, narrow);
+            }
             _ => {}
         }
         true

@@ -22,7 +22,7 @@ pub use summary::{OpTotal, Summary};
 pub use tensor::{Size, Tensor, Weight, WeightOrigin, weight_module};
 
 use crate::diagnostic::{Code, Diagnostics, PythonSources, Severity, catalog, json};
-use crate::ir::Module;
+use crate::ir::{Element, Module, OpId, ValueId, onnx as nodes};
 use crate::onnx;
 use crate::source::Source;
 use crate::{Conversion, Options, convert_observed};
@@ -142,6 +142,7 @@ pub fn check(source: &Source, options: &Options) -> (FileReport, Diagnostics) {
         report.opset = opset(&module);
         let widened = contents.add_nodes(&module);
         report.differences = differences(&diagnostics, widened);
+        report.differences.extend(options.float16.then(|| halved(&module)).flatten());
         report.verdict = if report.differences.is_empty() { Verdict::Exact } else { Verdict::Approximate };
         // The model's names are better than those of the text, and its complex tensors are real.
         contents.take_signature(&module);
@@ -218,7 +219,20 @@ const DIFFERENCES: &[(Code, &str)] = &[
     (catalog::NanNotPropagated::CODE, "nan"),
     (catalog::NanSign::CODE, "nan"),
     (catalog::ReducedPrecision::CODE, "precision"),
+    (catalog::ExcessPrecision::CODE, "excess_precision"),
 ];
+
+/// The difference that `--float16` makes.
+fn halved(module: &Module) -> Option<Difference> {
+    let is_half = |&value: &ValueId| module.tensor(value).is_some_and(|ty| ty.element == Element::F16);
+    let computes = |op: &OpId| {
+        let operation = module.op(*op);
+        operation.name.is_node() && operation.name != nodes::CAST && operation.results.iter().any(is_half)
+    };
+    let ops = module.reachable_ops().into_iter().filter(computes).count();
+    let message = "ops compute in `f16`, and numbers above 65504 become infinite".to_owned();
+    (ops > 0).then_some(Difference { kind: "precision", message, ops })
+}
 
 /// The differences from diagnostics, and from widened regions.
 fn differences(diagnostics: &Diagnostics, widened: Vec<(String, usize)>) -> Vec<Difference> {

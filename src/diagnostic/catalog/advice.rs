@@ -166,8 +166,7 @@ diagnostics! {
 
     /// An input or output of a narrow float type becomes f32.
     ///
-    /// ONNX lacks this type, or no runtime computes on it. The model stores its values in f32, which represents all of
-    /// them, and rounds where the program does, so the results are equal.
+    /// ONNX or the target lacks this type. The model stores its values in f32, which represents all of them.
     ///
     /// An example that triggers it:
     ///
@@ -370,4 +369,67 @@ diagnostics! {
         => "`{op}` runs on the processor: {target} has {why}"
         group "{op} {why}"
         label at "runs on the processor";
+
+    /// A product stays in f32 although `--float16` is passed.
+    ///
+    /// A weight has a number above 65504, which f16 does not have, or all its numbers are below 6.1e-5, where f16 loses
+    /// their digits. The product computes in f32 and its weight keeps its size.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
+    ///   %0 = stablehlo.constant dense<[[1.0e6, 1.0], [1.0, 1.0]]> : tensor<2x2xf32>
+    ///   %1 = stablehlo.dot_general %x, %0, contracting_dims = [1] x [0] : (tensor<1x2xf32>, tensor<2x2xf32>) -> tensor<1x2xf32>
+    ///   return %1 : tensor<1x2xf32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --float16
+    /// ```
+    ///
+    /// What to do: nothing, or divide the weight by a number and multiply the result by it.
+    ///
+    /// Fixed:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir
+    /// ```
+    A0612 StaysFloat32<'a> { op: &'a str, at: Span }
+        => "`{op}` stays in f32: f16 does not have the numbers of its weight"
+        group "{op}"
+        label at "computes in f32";
+
+    /// A narrow float type is computed in f32, without the roundings of the program.
+    ///
+    /// The target does not have the type. The model stores these values in f32 and does not round them, so results are
+    /// closer to exact ones than those of the program. XLA's `allow_excess_precision` permits the same.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.convert %x : (tensor<4xf32>) -> tensor<4xbf16>
+    ///   %1 = stablehlo.add %0, %0 : tensor<4xbf16>
+    ///   %2 = stablehlo.convert %1 : (tensor<4xbf16>) -> tensor<4xf32>
+    ///   return %2 : tensor<4xf32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --target tract
+    /// ```
+    ///
+    /// What to do: nothing, or name a target that has the type.
+    ///
+    /// Fixed:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --target onnxruntime
+    /// ```
+    A0613 ExcessPrecision<'a> { ty: &'a str, target: &'a str, at: Span }
+        => "`{ty}` is computed in `f32` without rounding: {target} does not have the type"
+        group "{ty}"
+        label at "has such values";
 }
