@@ -23,8 +23,8 @@
 //! [`report`] describes the contents of a text.
 //!
 //! Inside, [`source`] reads and scans the text, `syntax` parses it into the `ir`, and the passes of `pass` rewrite it
-//! to `onnx.*` ops (`ops` defines the lowering of each op). [`onnx`] writes the model. `syntax`, `ir`, `pass` and `ops`
-//! are public only for the tests and tools of the project, and change without notice.
+//! to `onnx.*` ops (`ops` defines the lowering of each op). [`onnx`] writes the model. `syntax`, `ir`, `pass`, `ops` and
+//! `target` are public only for the tests and tools of the project, and change without notice.
 //!
 //! # Features
 //!
@@ -60,3 +60,4 @@ pub mod weights;
 pub use compile::{Conversion, Error, convert, convert_file, convert_observed, optimize, parse};
 pub use coverage::{Covered, coverage, coverage_markdown};
 pub use options::{DynamicDimension, Options};
+pub use target::Target;

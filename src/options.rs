@@ -11,7 +11,7 @@ use std::str::FromStr;
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Options {
-    /// The opset to write, 15 to 26 [default: 18, or what an op needs]
+    /// The opset to write, 15 to 26 [default: that of the target, or 18, or what an op needs]
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub opset: Option<u32>,
     /// The runtime that the model is for, such as onnxruntime:1.20; `hlo2onnx targets` lists all

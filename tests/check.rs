@@ -375,7 +375,7 @@ fn chromium(arguments: &[&str]) -> Output {
         .expect("Chromium runs; CHROMIUM is its path")
 }
 
-/// Shifts by a constant, which no provider has, and a sum.
+/// Two shifts, which CUDA has no kernel for, and a sum.
 const SHIFTS: &str = r#"func.func public @main(%x: tensor<4xui32> loc("x")) -> tensor<4xui32> {
   %c = stablehlo.constant dense<9> : tensor<4xui32>
   %0 = stablehlo.shift_left %x, %c : tensor<4xui32>
@@ -394,14 +394,14 @@ fn nodes_that_the_target_does_not_run_are_counted() {
     };
     let falls = on("onnxruntime-cuda:1.23");
     let placement = falls.placement.as_ref().expect("a target is named");
-    assert_eq!((placement.missing_run_on, placement.nodes, placement.missing), ("processor", 3, 2));
+    assert_eq!((placement.fallback, placement.nodes, placement.missing), (Some("cpu"), 3, 2));
     let kinds: Vec<_> =
         placement.kinds.iter().map(|kind| (&*kind.op, kind.element.as_deref(), kind.count)).collect();
     assert_eq!(kinds, [("BitShift", Some("ui32"), 2)]);
     assert_ne!(falls.verdict, Verdict::Refused);
-    assert!(report::text::file(&falls).contains("2 of 3 nodes run on the processor"));
+    assert!(report::text::file(&falls).contains("2 of 3 nodes run on the CPU"));
     let page = html::page(&Report::new(vec![falls]));
-    assert!(page.contains("2 of 3 nodes run on the processor"));
+    assert!(page.contains("2 of 3 nodes run on the CPU"));
     let whole = on("onnxruntime:1.31").placement.expect("a target is named");
     assert_eq!((whole.missing, whole.kinds.len()), (0, 0));
     assert!(check(SHIFTS).placement.is_none());

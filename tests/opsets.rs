@@ -18,8 +18,9 @@ use support::case::FixtureFile;
 use support::compile::{Finding, Settings, compile};
 use support::runtime;
 
-/// Opset 15 is the lowest; 16 adds sums to ScatterND, 17 layer norms, 18 bits of integers; 19 adds 8-bit floats, 20 `bool` in reductions, 21 4-bit integers, and 26 is the highest.
-const OPSETS: [u32; 7] = [15, 17, 18, 19, 20, 21, 26];
+/// Opset 15 is the lowest; 16 adds sums to ScatterND, 17 layer norms, 18 bits of integers; 19 adds 8-bit floats, 20 `bool`
+/// in reductions, 21 4-bit integers, and 26 is the highest.
+const OPSETS: [u32; 8] = [15, 16, 17, 18, 19, 20, 21, 26];
 
 /// What replaces each element type of a fixture, if requested.
 const ELEMENTS: [(&str, &[&str]); 4] = [

@@ -244,6 +244,10 @@ impl Lower<'_> {
             onnx::LESS_OR_EQUAL => |own, bound| ValueRange { high: own.high.min(bound.high), ..own },
             _ => return ranges,
         };
+        // A range of `ui64` has its numbers from 2^63 on as negative ones.
+        if self.element(value) == Element::U64 {
+            return ranges;
+        }
         match self.module.op(op).operands[..] {
             [compared, bound] if compared == value => combined(ranges, self.ranges(bound, depth), bounds),
             _ => ranges,

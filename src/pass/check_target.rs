@@ -1,6 +1,6 @@
 //! Reports the nodes that the target does not run, if a target is named.
 //!
-//! The nodes are final when the pass runs: only functions and names follow. The tables of kernels are those of the target;
+//! The ops and element types are final when the pass runs. The tables of kernels are those of the target;
 //! see [`crate::target`].
 
 use super::Context;
@@ -12,7 +12,7 @@ use crate::target::{Gap, Misses, Place, Target};
 pub struct Missing {
     /// The node.
     pub op: OpId,
-    /// What the target has not, after "has": "no kernel for ...".
+    /// What the target lacks, as the end of the sentence "the target has ...".
     pub why: String,
 }
 

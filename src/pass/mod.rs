@@ -242,7 +242,11 @@ pub const PIPELINE: &[Pass] = &[
         "nodes that the target does not run are reported, if one is named",
         check_target::run,
     ),
-    Pass::new("older_forms", "ops have the forms of the model's opset, where it is below 20", older_forms::run),
+    Pass::new(
+        "older_forms",
+        "ops have the forms of the model's opset, where it is below 20",
+        older_forms::run,
+    ),
     Pass::new("outline", "modules become functions, shared by equal modules, if requested", outline::run),
     Pass::new("name_values", "values get names from the user's program", name_values::run),
 ];

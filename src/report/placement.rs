@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 pub struct Placement {
     /// The target, as `--target` takes it.
     pub target: String,
-    /// Where the nodes below go: `processor`, or `nowhere` if the target then does not load the model.
-    pub missing_run_on: &'static str,
+    /// Where the nodes without a kernel run: `cpu`, or nowhere if the target does not load the model then.
+    pub fallback: Option<&'static str>,
     /// How many nodes the model has.
     pub nodes: usize,
     /// How many of them the target has no kernel for.
@@ -28,7 +28,7 @@ pub struct MissingKind {
     pub op: String,
     /// The element type of the first operand; `None` without operands.
     pub element: Option<String>,
-    /// What the target has not, as in the diagnostics.
+    /// What the target lacks, as the end of the sentence "the target has ...".
     pub why: String,
     /// How many nodes.
     pub count: usize,
@@ -52,22 +52,21 @@ impl Placement {
             .collect();
         // The sort is stable, so equally frequent kinds stay in order of their names.
         kinds.sort_by_key(|kind| std::cmp::Reverse(kind.count));
-        let missing_run_on = match target.row().misses {
-            Misses::FallsBack => "processor",
-            Misses::Refuses => "nowhere",
-        };
-        Self { target: target.to_string(), missing_run_on, nodes, missing: missing.len(), kinds }
+        let fallback = (target.row().misses == Misses::FallsBack).then_some("cpu");
+        Self { target: target.to_string(), fallback, nodes, missing: missing.len(), kinds }
     }
 
-    /// `onnxruntime-cuda:1.30: 12 of 240 nodes run on the processor`
+    /// `onnxruntime-cuda:1.30: 12 of 240 nodes run on the CPU`
     pub(super) fn sentence(&self) -> String {
         let Self { target, nodes, missing, .. } = self;
-        match (*missing, self.missing_run_on) {
+        match (*missing, self.fallback.is_some()) {
             (0, _) => format!("{target}: it has kernels for all {nodes} nodes"),
-            (1, "processor") => format!("{target}: 1 of {nodes} nodes runs on the processor"),
-            (_, "processor") => format!("{target}: {missing} of {nodes} nodes run on the processor"),
-            (1, _) => format!("{target}: 1 of {nodes} nodes has no kernel, so the model does not load"),
-            _ => format!("{target}: {missing} of {nodes} nodes have no kernel, so the model does not load"),
+            (1, true) => format!("{target}: 1 of {nodes} nodes runs on the CPU"),
+            (_, true) => format!("{target}: {missing} of {nodes} nodes run on the CPU"),
+            (1, false) => format!("{target}: 1 of {nodes} nodes has no kernel, so the model does not load"),
+            (_, false) => {
+                format!("{target}: {missing} of {nodes} nodes have no kernel, so the model does not load")
+            }
         }
     }
 }

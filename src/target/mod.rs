@@ -46,7 +46,7 @@ impl Target {
     /// one, or if no table tells.
     pub fn gap(self, op: OpName, opset: u32, elements: impl Fn(Place) -> Option<Element>) -> Option<Gap> {
         let (provider, name) = (self.row.kernels, op.mnemonic());
-        // ONNX Runtime's processor computes f16 in f32 where it has no kernel, and inlines ops that are functions.
+        // ONNX Runtime casts f16 to f32 where its CPU provider has no kernel, and inlines ops that are functions.
         let is_cpu = provider == kernels::Provider::Cpu;
         if is_cpu && kernels::is_function(name) {
             return None;
@@ -61,8 +61,8 @@ impl Target {
         (!is_cast).then_some(gap)
     }
 
-    /// The element types of an operand that an op needs for a kernel on the processor, or `None` if no table limits them.
-    /// Nodes that an accelerator lacks run on the processor, with the kernels of ONNX Runtime.
+    /// The element types of an operand that an op needs for a kernel on the CPU, or `None` if no table limits them.
+    /// Nodes that an accelerator lacks run on the CPU, with the kernels of ONNX Runtime.
     pub fn elements(self, op: OpName, opset: u32, operand: usize) -> Option<Vec<Element>> {
         let table = self.row.is_onnxruntime.then(|| kernels::Provider::Cpu.table())?;
         table.elements(op.mnemonic(), opset, self.release.number, operand)
@@ -96,7 +96,7 @@ impl FromStr for Target {
         let Some(row) = ROWS.iter().find(|row| row.name == name) else {
             let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
             let meant = nearest(name, names.iter().copied());
-            let meant = meant.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            let meant = meant.map_or(".".to_owned(), |near| format!("; did you mean `{near}`?"));
             return Err(format!("`{name}` is not a target{meant} The targets are {}", names.join(", ")));
         };
         let release = match version {
@@ -134,7 +134,13 @@ mod tests {
     #[test]
     fn unknown_targets_are_refused_with_the_known_ones() {
         let unknown = refusal("onnxruntme");
-        assert!(unknown.contains("did you mean `onnxruntime`?") && unknown.contains("rten"), "{unknown}");
+        let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
+        let names = names.join(", ");
+        assert_eq!(
+            unknown,
+            format!("`onnxruntme` is not a target; did you mean `onnxruntime`? The targets are {names}")
+        );
+        assert_eq!(refusal("gpu"), format!("`gpu` is not a target. The targets are {names}"));
         assert!(refusal("onnxruntime:0.9").contains("1.17"), "{}", refusal("onnxruntime:0.9"));
         assert!(refusal("onnxruntime:1.2").contains("not a known release"));
         assert!(refusal("").contains("not a target"));

@@ -19,7 +19,7 @@ pub struct Row {
     pub misses: Misses,
     /// What it lacks.
     pub lacks: &'static [Capability],
-    /// What it lacks before a release.
+    /// What it has from a release on.
     pub gains: &'static [(Capability, Number)],
 }
 
@@ -55,7 +55,7 @@ pub struct Release {
 pub enum Misses {
     /// The model does not load.
     Refuses,
-    /// ONNX Runtime runs them on the processor, and copies their operands and results.
+    /// ONNX Runtime runs them on the CPU, and copies their operands and results.
     FallsBack,
 }
 
@@ -141,7 +141,7 @@ const ONNX_RUNTIME: &[Release] = &[
 const WEB: &[Release] = ONNX_RUNTIME.split_at(14).0;
 
 /// The same with an accelerator. Opset 18 has the most kernels: an open-ended registration runs only the version of an op
-/// that it names, so ops whose version moves (Reshape, Transpose, Cast) fall back to the processor.
+/// that it names, so ops whose version moves (Reshape, Transpose, Cast) fall back to the CPU.
 const ACCELERATED: &[Release] = &[
     release(1, 17, 20, 9, 18),
     release(1, 18, 21, 10, 18),
@@ -166,7 +166,7 @@ const ONNX_RUNTIME_GAINS: &[(Capability, Number)] = &[(Capability::TransposedDou
 pub const ROWS: &[Row] = &[
     Row {
         name: "onnxruntime",
-        about: "ONNX Runtime on the processor",
+        about: "ONNX Runtime on the CPU",
         releases: ONNX_RUNTIME,
         kernels: Provider::Cpu,
         is_onnxruntime: true,
@@ -176,7 +176,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         name: "onnxruntime-cuda",
-        about: "ONNX Runtime with its CUDA provider, which leaves nodes without a kernel to the processor",
+        about: "ONNX Runtime with its CUDA provider, which leaves nodes without a kernel to the CPU",
         releases: ACCELERATED,
         kernels: Provider::Cuda,
         is_onnxruntime: true,
@@ -206,7 +206,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         name: "directml",
-        about: "ONNX Runtime with its DirectML provider, on GPUs under Windows",
+        about: "ONNX Runtime with its DirectML provider, on Windows GPUs",
         releases: ACCELERATED,
         kernels: Provider::DirectMl,
         is_onnxruntime: true,
@@ -226,7 +226,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         name: "coreml",
-        about: "ONNX Runtime with its CoreML provider (ML programs), on devices of Apple",
+        about: "ONNX Runtime with its CoreML provider (ML programs), on Apple devices",
         releases: &[release(1, 30, 26, 13, 18)],
         kernels: Provider::CoreMl,
         is_onnxruntime: true,
@@ -236,7 +236,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         name: "qnn",
-        about: "ONNX Runtime with its QNN provider, on NPUs of Qualcomm",
+        about: "ONNX Runtime with its QNN provider, on Qualcomm NPUs",
         releases: &[release(1, 30, 26, 13, 18)],
         kernels: Provider::Qnn,
         is_onnxruntime: true,
@@ -246,7 +246,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         name: "openvino",
-        about: "OpenVINO on the processor",
+        about: "OpenVINO on the CPU",
         releases: &[release(2026, 4, 26, 13, 18)],
         kernels: Provider::OpenVino,
         is_onnxruntime: false,
@@ -256,7 +256,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         name: "tract",
-        about: "tract, in Rust",
+        about: "tract, an inference engine in Rust",
         releases: &[release(0, 23, 26, 13, 18)],
         kernels: Provider::Tract,
         is_onnxruntime: false,
@@ -278,7 +278,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         name: "rten",
-        about: "rten, in Rust",
+        about: "rten, an inference engine in Rust",
         releases: &[release(0, 27, 26, 13, 18)],
         kernels: Provider::Rten,
         is_onnxruntime: false,

@@ -79,13 +79,14 @@ def cases(suite: str) -> Iterator[Case]:
 def operations(path: Path) -> Iterator[Case]:
     """The cases of a file of fixtures/ops that run.
 
-    The opset of a header is left out: here the compiler chooses it.
+    The opset and the target of a header are left out: here the compiler and the runtime choose them.
     """
     text = path.read_text()
     header = tomllib.loads("\n".join(line[3:] for line in text.splitlines() if line.startswith("//!")))
     if "run" not in header.get("test", ["graph", "run"]):
         return
-    options = [f"--{name.replace('_', '-')}" for name in ("keep_functions", "strict_nan") if header.get(name)]
+    flags = ("float16", "keep_functions", "strict_nan")
+    options = [f"--{name.replace('_', '-')}" for name in flags if header.get(name)]
     for dimension in header.get("dynamic", []):
         options += ["--dynamic", dimension]
     folder = TARGET / "cases" / path.relative_to(FIXTURES).with_suffix("")
@@ -186,7 +187,7 @@ def kit_runs(folder: Path, case: dict) -> list[Run]:
             array = given[f"a{i}"] if f"a{i}" in given else weights[described["weight"]]
             inputs.append(stored(array, described["et"]))
         outputs = [stored(expected[f"a{i}"], described["et"]) for i, described in enumerate(case["outputs"])]
-        checks = [comparison.of_kit(check, output) for check, output in zip(case["check"], outputs)]
+        checks = [comparison.of_kit(check, output) for check, output in zip(case["check"], outputs, strict=True)]
         runs.append(Run(inputs, outputs, checks))
     return runs
 

@@ -55,7 +55,8 @@ def convert_all(
 
     def one(case: Case) -> tuple[str, Model | str]:
         name = re.sub(r"[^\w.-]+", "_", f"{case.suite}-{case.name}")
-        return case.name, convert(case, converter, options, folder / f"{name}.onnx")
+        text = hashlib.sha256(case.text.read_bytes() + repr(case.options).encode()).hexdigest()[:12]
+        return case.name, convert(case, converter, options, folder / f"{name}-{text}.onnx")
 
     with ThreadPoolExecutor(jobs) as pool:
         return dict(pool.map(one, cases))

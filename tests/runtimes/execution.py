@@ -130,7 +130,7 @@ def prepare(model: Model, runs: list[Run], chosen: list[int], folder: Path) -> t
     described = []
     for run in runs:
         given = []
-        for wanted, index in zip(model.inputs, chosen):
+        for wanted, index in zip(model.inputs, chosen, strict=True):
             array = run.inputs[index]
             if array.dtype.kind == "c":
                 array = comparison.pairs(array)
@@ -170,7 +170,7 @@ def ask(worker: Worker, job: dict, runs: list[Run], runtime: Runtime, timeout: f
 def compare(results: list[dict], path: str, run: Run, narrow: bool) -> str | None:
     """Why the results of a run are wrong, if they are."""
     data = Path(path).read_bytes()
-    for number, (described, expected, check) in enumerate(zip(results, run.outputs, run.checks)):
+    for number, (described, expected, check) in enumerate(zip(results, run.outputs, run.checks, strict=True)):
         shape = described["shape"]
         try:
             dtype = np.dtype(described["type"])

@@ -338,10 +338,10 @@ diagnostics! {
         label at "reads the sign"
         help "`--strict-nan` keeps the sign, and raises the opset to 26";
 
-    /// A node runs on the processor, because the target has no kernel for it.
+    /// A node runs on the CPU, because the target has no kernel for it.
     ///
     /// An execution provider of ONNX Runtime has kernels for some ops, in some versions, for some element types. ONNX
-    /// Runtime runs all other nodes on the processor, and copies their operands from the accelerator and their results
+    /// Runtime runs all other nodes on the CPU, and copies their operands from the accelerator and their results
     /// back. The results are the same. A few such nodes cost little; a node between two large ones stops the accelerator.
     ///
     /// An example that triggers it:
@@ -366,9 +366,9 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --target onnxruntime
     /// ```
     A0611 FallsBack<'a> { op: &'a str, target: &'a str, why: &'a str, at: Span }
-        => "`{op}` runs on the processor: {target} has {why}"
+        => "`{op}` runs on the CPU: {target} has {why}"
         group "{op} {why}"
-        label at "runs on the processor";
+        label at "runs on the CPU";
 
     /// A product stays in f32 although `--float16` is passed.
     ///

@@ -176,7 +176,6 @@ pub(super) fn cure(name: &str) -> Option<String> {
 
 /// The ONNX ops that came after the lowest opset, and what needs them.
 const LATER_OPS: &[(&str, &str)] = &[
-    ("Attention", "recognized attention"),
     ("BitCast", "the bits of 8-bit floats, and under `--strict-nan` the sign of NaN"),
     ("BitwiseAnd", "`&` of integers"),
     ("BitwiseNot", "`~` of integers"),
@@ -186,9 +185,7 @@ const LATER_OPS: &[(&str, &str)] = &[
     ("DFT", "`jnp.fft`"),
     ("Gelu", "`jax.nn.gelu`"),
     ("RMSNormalization", "`flax.linen.RMSNorm`"),
-    ("RotaryEmbedding", "rotary embeddings"),
     ("ScatterND", "sums of overlapping windows"),
-    ("TensorScatter", "writes into a cache"),
 ];
 
 /// What needs an ONNX op that came with a later opset, as a note.

@@ -38,8 +38,8 @@ diagnostics! {
 
     /// The compiler does not write this opset, or the target does not read it.
     ///
-    /// Opsets below 15 lack ops that most programs need; no released runtime reads opsets above the highest. A target reads
-    /// opsets up to its own highest one, which `hlo2onnx targets` lists.
+    /// Opsets below 15 lack ops that most programs need. The compiler does not write the ops of opsets above the highest. A
+    /// target reads opsets up to its own highest one, which `hlo2onnx targets` lists.
     ///
     /// An example that triggers it:
     ///
@@ -63,7 +63,7 @@ diagnostics! {
     /// ```
     E0302 OpsetOutOfRange<'a> { given: u32, lowest: u32, highest: u32, target: Option<&'a str> }
         => "opset {given} is not supported; use {lowest} to {highest}"
-        note { target.map(|target| format!("`--target {target}` reads opsets up to {highest}")) }
+        note { target.map(|target| format!("`{target}` reads opsets up to {highest}")) }
         help "omit `--opset` to use the opset that the ops need";
 
     /// `--dim` names a dimension that the program does not have.
@@ -280,7 +280,7 @@ diagnostics! {
         group "{op}"
         label at "needs opset {needs}"
         note { remedies::opset_reason(op) }
-        help "name a newer release with `--target`, or write the program without this op";
+        help "name a newer release or another target with `--target`, or write the program without it";
 
     /// The target has no kernel for a node, so it would not load the model.
     ///
@@ -315,8 +315,8 @@ diagnostics! {
 
     /// The target would compute a node incorrectly, without an error.
     ///
-    /// OpenVINO computes integers in `i32` on processors. It divides `ui32` as a signed number, takes it for one when it
-    /// becomes `i64`, and clamps constants that `i32` does not have. The compiler writes shifts, comparisons and sums of
+    /// OpenVINO computes integers in `i32` on CPUs. It divides `ui32` as signed numbers, converts it to `i64` as a signed
+    /// number, and clamps constants outside the range of `i32`. The compiler writes shifts, comparisons and sums of
     /// `ui32`, which random numbers need, in a form that is right there.
     ///
     /// An example that triggers it:

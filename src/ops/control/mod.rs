@@ -122,13 +122,12 @@ fn branch(
     otherwise: impl FnOnce(&mut Lower) -> Result<Vec<ValueId>, LowerError>,
 ) -> Result<Vec<ValueId>, LowerError> {
     if !cx.options.can(Capability::SeveralIfs) {
-        // Both are computed. They end: such a target has no loops either.
+        // Both are computed. Both end: the loops of such a target have a constant number of rounds.
         let (then, otherwise) = (then(cx), otherwise(cx));
         let values = then?.into_iter().zip(otherwise?).zip(types);
         return Ok(values
             .map(|((then, otherwise), (element, dims))| {
-                let chosen = cx.node(onnx::WHERE, &[predicate, then, otherwise]).out(*element, dims);
-                cx.reshape(chosen, dims)
+                cx.node(onnx::WHERE, &[predicate, then, otherwise]).out(*element, dims)
             })
             .collect());
     }

@@ -1,7 +1,7 @@
 //! Evaluates ops whose operands are constants, on [`ndarray`] arrays.
 //!
-//! A fold returns exactly XLA's bits, or nothing: NaN results, integer conversions out of range and transcendental
-//! functions are not folded. Splats stay one element, so folding them costs the same at any size.
+//! Integers are exact. Floats are computed in `f64` and rounded once. NaN results and integer conversions out of range are
+//! not folded. Splats stay one element, so folding them costs the same at any size.
 
 mod arithmetic;
 mod compare;
@@ -81,8 +81,8 @@ const FOLDS: &[&[(OpName, Fold)]] =
 
 static INDEX: LazyLock<FxHashMap<OpName, Fold>> = LazyLock::new(|| {
     let mut index: FxHashMap<OpName, Fold> = FOLDS.iter().flat_map(|folds| folds.iter().copied()).collect();
-    for &(op, twin) in onnx::TWINS {
-        index.extend(index.get(&twin).copied().map(|fold| (op, fold)));
+    for &(op, counterpart) in onnx::COUNTERPARTS {
+        index.extend(index.get(&counterpart).copied().map(|fold| (op, fold)));
     }
     index
 });

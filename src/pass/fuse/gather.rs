@@ -14,7 +14,7 @@ fn filled_gather(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let [x, starts] = p.operands(gathered, stablehlo::GATHER)?;
     let gather = p.module.defining_op(gathered)?;
     let numbers = GatherDimensionNumbers::read(p.module, gather).ok()?;
-    let in_range = origin(p, condition, starts, &numbers)?;
+    let in_range = bounds_check(p, condition, starts, &numbers)?;
     let element = p.tensor(starts)?.element;
     let zero = FusedOperand::Filled(0.0, element, Vec::new(), None);
     let zeros = Fused::of(stablehlo::BROADCAST_IN_DIM, [zero]).positions("broadcast_dimensions", &[]);
@@ -22,7 +22,7 @@ fn filled_gather(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let arms = [FusedOperand::Value(in_range), FusedOperand::Value(starts), zeros];
     let starts = FusedOperand::Made(Box::new(Fused::of(stablehlo::SELECT, arms)), starts);
     let mut kept = Fused::of(stablehlo::GATHER, [FusedOperand::Value(x), starts]);
-    for name in ["dimension_numbers", "indices_are_sorted", "slice_sizes"] {
+    for name in ["dimension_numbers", "slice_sizes"] {
         let attribute = p.module.attribute(gather, name).cloned();
         kept.attributes.extend(attribute.map(|attribute| (name, Field::Other(attribute))));
     }
@@ -43,7 +43,7 @@ enum AxisPlace {
 
 /// The comparison of each component of the index vectors with its bounds, if the condition is that it holds for all
 /// components of a position, at the window of that position.
-fn origin(
+fn bounds_check(
     p: &Pattern,
     condition: ValueId,
     starts: ValueId,

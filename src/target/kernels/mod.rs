@@ -13,59 +13,64 @@ use rustc_hash::FxHashMap;
 use std::fmt;
 use std::sync::LazyLock;
 
-/// Who runs nodes: each has a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Provider {
-    Cpu,
-    Cuda,
-    DirectMl,
-    TensorRt,
-    CoreMl,
-    Qnn,
-    WebGpu,
-    OpenVino,
-    Tract,
-    Rten,
-    Reference,
+/// Declares the providers, each with its table.
+macro_rules! providers {
+    ($($(#[$doc:meta])* $provider:ident $file:literal,)*) => {
+        /// Who runs nodes: each has a table of kernels.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Provider {
+            $($(#[$doc])* $provider,)*
+        }
+
+        impl Provider {
+            #[cfg(test)]
+            const ALL: &[Self] = &[$(Self::$provider,)*];
+
+            fn text(self) -> &'static str {
+                match self {
+                    $(Self::$provider => include_str!($file),)*
+                }
+            }
+
+            /// Its kernels.
+            pub fn table(self) -> &'static Table {
+                match self {
+                    $(Self::$provider => {
+                        static TABLE: LazyLock<Table> =
+                            // A malformed table is empty; a test parses each.
+                            LazyLock::new(|| Table::parse(Provider::$provider.text()).unwrap_or_default());
+                        &TABLE
+                    })*
+                }
+            }
+        }
+    };
 }
 
-impl Provider {
-    /// Its kernels.
-    pub fn table(self) -> &'static Table {
-        TABLES.iter().find(|(provider, ..)| *provider == self).map_or(&EMPTY, |(.., table)| table)
-    }
+providers! {
+    /// ONNX Runtime on the CPU.
+    Cpu "cpu.txt",
+    /// ONNX Runtime with CUDA.
+    Cuda "cuda.txt",
+    /// ONNX Runtime with DirectML.
+    DirectMl "directml.txt",
+    /// TensorRT.
+    TensorRt "tensorrt.txt",
+    /// ONNX Runtime with CoreML.
+    CoreMl "coreml.txt",
+    /// ONNX Runtime with QNN.
+    Qnn "qnn.txt",
+    /// onnxruntime-web with WebGPU.
+    WebGpu "webgpu.txt",
+    /// OpenVINO on the CPU.
+    OpenVino "openvino.txt",
+    /// tract.
+    Tract "tract.txt",
+    /// rten.
+    Rten "rten.txt",
+    /// ONNX's reference evaluator.
+    Reference "onnx.txt",
 }
-
-static EMPTY: LazyLock<Table> = LazyLock::new(Table::default);
-
-/// The text of each table, and the table.
-static TABLES: [(Provider, &str, LazyLock<Table>); 11] = [
-    // A malformed table is empty; a test parses each.
-    (Provider::Cpu, CPU, LazyLock::new(|| Table::parse(CPU).unwrap_or_default())),
-    (Provider::Cuda, CUDA, LazyLock::new(|| Table::parse(CUDA).unwrap_or_default())),
-    (Provider::DirectMl, DIRECTML, LazyLock::new(|| Table::parse(DIRECTML).unwrap_or_default())),
-    (Provider::TensorRt, TENSORRT, LazyLock::new(|| Table::parse(TENSORRT).unwrap_or_default())),
-    (Provider::CoreMl, COREML, LazyLock::new(|| Table::parse(COREML).unwrap_or_default())),
-    (Provider::Qnn, QNN, LazyLock::new(|| Table::parse(QNN).unwrap_or_default())),
-    (Provider::WebGpu, WEBGPU, LazyLock::new(|| Table::parse(WEBGPU).unwrap_or_default())),
-    (Provider::OpenVino, OPENVINO, LazyLock::new(|| Table::parse(OPENVINO).unwrap_or_default())),
-    (Provider::Tract, TRACT, LazyLock::new(|| Table::parse(TRACT).unwrap_or_default())),
-    (Provider::Rten, RTEN, LazyLock::new(|| Table::parse(RTEN).unwrap_or_default())),
-    (Provider::Reference, REFERENCE, LazyLock::new(|| Table::parse(REFERENCE).unwrap_or_default())),
-];
-
-const CPU: &str = include_str!("cpu.txt");
-const CUDA: &str = include_str!("cuda.txt");
-const DIRECTML: &str = include_str!("directml.txt");
-const TENSORRT: &str = include_str!("tensorrt.txt");
-const COREML: &str = include_str!("coreml.txt");
-const QNN: &str = include_str!("qnn.txt");
-const WEBGPU: &str = include_str!("webgpu.txt");
-const OPENVINO: &str = include_str!("openvino.txt");
-const TRACT: &str = include_str!("tract.txt");
-const RTEN: &str = include_str!("rten.txt");
-const REFERENCE: &str = include_str!("onnx.txt");
 
 /// The number of a release, such as 1.20: its first two parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -255,13 +260,13 @@ pub fn version(op: &str, opset: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Gap, Number, Place, Provider, TABLES, Table, VERSIONS, version};
+    use super::{Gap, Number, Place, Provider, Table, VERSIONS, version};
     use crate::ir::{Dialect, Element, OpName};
 
     #[test]
     fn each_table_is_well_formed() {
-        for (provider, text, _) in &TABLES {
-            let table = Table::parse(text);
+        for provider in Provider::ALL {
+            let table = Table::parse(provider.text());
             assert!(table.as_ref().is_ok_and(|table| table.kernels.len() > 40), "{provider:?} {table:?}");
         }
     }
@@ -289,8 +294,8 @@ mod tests {
         for op in nodes {
             assert!(VERSIONS.contains_key(op.mnemonic()), "{}", op.text());
         }
-        for (provider, _, table) in &TABLES {
-            let unknown = table.kernels.keys().filter(|op| !VERSIONS.contains_key(*op));
+        for provider in Provider::ALL {
+            let unknown = provider.table().kernels.keys().filter(|op| !VERSIONS.contains_key(*op));
             assert_eq!(unknown.collect::<Vec<_>>(), Vec::<&&str>::new(), "{provider:?}");
         }
     }

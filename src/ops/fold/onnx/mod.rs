@@ -12,7 +12,7 @@ use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn, Slice};
 use std::cmp::Ordering;
 
 /// ONNX ops that mean the same as an op of StableHLO, apart from broadcasting.
-pub(super) const TWINS: &[(OpName, OpName)] = &[
+pub(super) const COUNTERPARTS: &[(OpName, OpName)] = &[
     (onnx::ABS, stablehlo::ABS),
     (onnx::ADD, stablehlo::ADD),
     (onnx::AND, stablehlo::AND),
@@ -286,7 +286,9 @@ fn gather(cx: &Folding) -> Option<Tensor> {
     let positions = indices.view()?;
     let positions = positions.iter().map(|&position| axis_at(position, size));
     let picked = operand.bits.select(Axis(axis), &positions.collect::<Option<Vec<_>>>()?);
-    Some(Tensor::from_array(operand.element, picked.into_shape_with_order(IxDyn(&sizes)).ok()?))
+    // The selection is not in row-major order in memory; its iteration is.
+    let picked = ArrayD::from_shape_vec(IxDyn(&sizes), picked.iter().copied().collect()).ok()?;
+    Some(Tensor::from_array(operand.element, picked))
 }
 
 /// Reductions of integers wrap, those of floats are computed in `f64` and rounded once. Sums and products in `f64`

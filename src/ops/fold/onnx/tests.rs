@@ -61,6 +61,8 @@ fn parts_are_taken() {
     expect("Slice", &slice("[-1]", "[-9]", "[1]", "[-2]"), "tensor<2x2xi32>", &[3, 1, 6, 4]);
     expect("Slice", &slice("[0]", "[1]", "[0]", "[1]"), "tensor<1x3xi32>", &[1, 2, 3]);
     expect("Gather {axis = 1 : i64}", &[table, list("[-1]")], "tensor<2x1xi32>", &[3, 6]);
+    let two = ("[2, 0]", "tensor<2xi64>");
+    expect("Gather {axis = 1 : i64}", &[table, two], "tensor<2x2xi32>", &[3, 1, 6, 4]);
     stays("Gather {axis = 1 : i64}", &[table, list("[3]")], "tensor<2x1xi32>");
     expect("Concat {axis = -1 : i64}", &[table, COLUMN], "tensor<2x4xi32>", &[1, 2, 3, 1, 4, 5, 6, -2]);
 }
