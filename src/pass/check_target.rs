@@ -39,10 +39,19 @@ pub fn missing(module: &Module, target: Target, opset: u32) -> (usize, Vec<Missi
     let nodes: Vec<OpId> =
         module.reachable_ops().into_iter().filter(|&op| module.op(op).name.is_node()).collect();
     let found = nodes.iter().filter_map(|&op| {
-        let gap = gap(module, op, target, opset)?;
-        Some(Missing { op, why: phrase(gap) })
+        let why = unknown(module, op, target).or_else(|| gap(module, op, target, opset).map(phrase))?;
+        Some(Missing { op, why })
     });
     (nodes.len(), found.collect())
+}
+
+/// The element type of an operand or result that the target does not have.
+fn unknown(module: &Module, op: OpId, target: Target) -> Option<String> {
+    let operation = module.op(op);
+    let values = operation.operands.iter().chain(&operation.results);
+    let mut elements = values.filter_map(|&value| module.tensor(value)).map(|tensor| tensor.element);
+    let element = elements.find(|&element| !target.has(element))?;
+    Some(format!("no tensors of `{}`", element.name().unwrap_or("?")))
 }
 
 fn gap(module: &Module, op: OpId, target: Target, opset: u32) -> Option<Gap> {

@@ -171,7 +171,8 @@ fn as_loop(rewriter: &mut Rewriter, op: OpId, target: Target) -> Option<Vec<Valu
     let reads = along(module, op, "input", inputs)?;
     let results = module.op(op).results.to_vec();
     let writes = along(module, op, "output", results.get(count..)?)?;
-    let Dim::Known(rounds) = module.tensor(*inputs.first()?)?.dims[reads.first()?.0] else { return None };
+    let (length, axis) = (*inputs.first()?, reads.first()?.0);
+    let rounds = module.tensor(length)?.dims[axis].known();
     let old = module.entry_block(*module.op(op).regions.first()?)?;
     let arguments = module.block(old).arguments.clone();
     let body = Body::new(module, op)?;
@@ -183,8 +184,17 @@ fn as_loop(rewriter: &mut Rewriter, op: OpId, target: Target) -> Option<Vec<Valu
         .into_iter()
         .map(|ty| module.add_argument(body.block, ty))
         .collect();
-    let trip_count = rewriter.bytes(Element::I64, &[], &rounds.to_le_bytes());
-    let last = rewriter.bytes(Element::I64, &[], &(rounds - 1).to_le_bytes());
+    let trip_count = match rounds {
+        Some(rounds) => rewriter.bytes(Element::I64, &[], &rounds.to_le_bytes()),
+        None => size(rewriter, length, axis)?,
+    };
+    let last = match rounds {
+        Some(rounds) => rewriter.bytes(Element::I64, &[], &(rounds - 1).to_le_bytes()),
+        None => {
+            let one = rewriter.bytes(Element::I64, &[], &1i64.to_le_bytes());
+            rewriter.create(onnx::SUB, &[trip_count, one]).of(scalar)
+        }
+    };
     let truth = rewriter.bytes(Element::Bool, &[], &[1]);
     let module = &mut *rewriter.module;
     let block = body.block;
@@ -212,6 +222,14 @@ fn as_loop(rewriter: &mut Rewriter, op: OpId, target: Target) -> Option<Vec<Valu
         *value = placed(rewriter, *value, along)?;
     }
     Some(new)
+}
+
+/// A size that is known when the model runs.
+fn size(rewriter: &mut Rewriter, value: ValueId, axis: usize) -> Option<ValueId> {
+    let rank = rewriter.module.tensor(value)?.rank() as i64;
+    let axis = rewriter.bytes(Element::I64, &[], &(axis as i64).to_le_bytes());
+    let shape = rewriter.create(onnx::SHAPE, &[value]).out(Element::I64, &[rank]);
+    Some(rewriter.create(onnx::GATHER, &[shape, axis]).int("axis", 0).out(Element::I64, &[] as &[i64]))
 }
 
 /// The types of outputs whose slices are stacked along the first dimension.

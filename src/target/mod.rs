@@ -61,11 +61,16 @@ impl Target {
         (!is_cast).then_some(gap)
     }
 
-    /// The element types of an operand that an op needs for a kernel on the CPU, or `None` if no table limits them.
+    /// The element types of an operand for which an op has a kernel on the CPU, or `None` if no table limits them.
     /// Nodes that an accelerator lacks run on the CPU, with the kernels of ONNX Runtime.
     pub fn elements(self, op: OpName, opset: u32, operand: usize) -> Option<Vec<Element>> {
-        let table = self.row.is_onnxruntime.then(|| kernels::Provider::Cpu.table())?;
-        table.elements(op.mnemonic(), opset, self.release.number, operand)
+        let provider = if self.row.is_onnxruntime { kernels::Provider::Cpu } else { self.row.kernels };
+        provider.table().elements(op.mnemonic(), opset, self.release.number, operand)
+    }
+
+    /// Whether its tensors may have an element type.
+    pub fn has(self, element: Element) -> bool {
+        self.row.elements.is_empty() || self.row.elements.contains(&element)
     }
 
     /// The oldest release of ONNX Runtime that reads an opset, for models without a target.

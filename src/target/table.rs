@@ -1,6 +1,7 @@
 //! The table of targets.
 
 use super::kernels::{Number, Provider};
+use crate::ir::Element;
 
 /// A runtime that models are made for.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct Row {
     pub is_onnxruntime: bool,
     /// What happens to nodes without a kernel.
     pub misses: Misses,
+    /// The element types of its tensors; all, if there are none.
+    pub elements: &'static [Element],
     /// What it lacks.
     pub lacks: &'static [Capability],
     /// What it has from a release on.
@@ -93,16 +96,30 @@ pub enum Capability {
     DoubleRounding,
     /// Slice takes negative steps everywhere. tract fails where it moves one over a Reshape.
     BackwardSlices,
-    /// ArgMax and ArgMin return the first of equal elements. rten's return the last.
+    /// ArgMax and ArgMin return the first of equal elements, or the last if asked. rten's return any.
     FirstOfEqual,
     /// Resize takes any dimensions. rten's takes the last two.
     OuterResizes,
-    /// Conv takes volumes.
+    /// Convolutions and pools take volumes.
     Volumes,
     /// BitShift is an op.
     Shifts,
     /// BitwiseAnd, BitwiseOr, BitwiseXor and BitwiseNot are ops.
     Bitwise,
+    /// SpaceToDepth is an op.
+    SpaceToDepth,
+    /// Pad takes axes.
+    PadAxes,
+    /// Clip and Relu keep NaN.
+    ClippedNan,
+    /// The sign of a float that is 0 is 0. rten's is 1.
+    SignOfZero,
+    /// Cast to `i1` makes 0 and 1. rten's keeps the integer.
+    CastToBool,
+    /// MatMul takes integers.
+    IntegerProducts,
+    /// `auto_pad` may be `SAME_LOWER`. rten pads as with `SAME_UPPER`.
+    SameLower,
     /// GatherElements takes dimensions of more than 63 elements. NumPy's `choose`, with which ONNX's evaluator computes it,
     /// does not.
     LongGathers,
@@ -162,6 +179,10 @@ const ACCELERATED: &[Release] = &[
 /// From `docs/OperatorKernels.md` of the releases.
 const ONNX_RUNTIME_GAINS: &[(Capability, Number)] = &[(Capability::TransposedDoubles, Number(1, 26))];
 
+/// rten reads `i64` and `i1` as `i32`, and `f64` as `f32`.
+const RTEN: &[Element] =
+    &[Element::F32, Element::F64, Element::I32, Element::I64, Element::Bool, Element::U8, Element::I8];
+
 /// All targets. The first is that of models without `--target`.
 pub const ROWS: &[Row] = &[
     Row {
@@ -171,6 +192,7 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::Cpu,
         is_onnxruntime: true,
         misses: Misses::Refuses,
+        elements: &[],
         lacks: &[],
         gains: ONNX_RUNTIME_GAINS,
     },
@@ -181,6 +203,7 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::Cuda,
         is_onnxruntime: true,
         misses: Misses::FallsBack,
+        elements: &[],
         lacks: &[],
         gains: ONNX_RUNTIME_GAINS,
     },
@@ -191,6 +214,7 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::Cpu,
         is_onnxruntime: true,
         misses: Misses::Refuses,
+        elements: &[],
         lacks: &[],
         gains: ONNX_RUNTIME_GAINS,
     },
@@ -201,6 +225,7 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::WebGpu,
         is_onnxruntime: true,
         misses: Misses::FallsBack,
+        elements: &[],
         lacks: &[Capability::Bf16],
         gains: ONNX_RUNTIME_GAINS,
     },
@@ -211,6 +236,7 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::DirectMl,
         is_onnxruntime: true,
         misses: Misses::FallsBack,
+        elements: &[],
         lacks: &[Capability::Bf16],
         gains: ONNX_RUNTIME_GAINS,
     },
@@ -221,6 +247,7 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::TensorRt,
         is_onnxruntime: false,
         misses: Misses::FallsBack,
+        elements: &[],
         lacks: &[],
         gains: &[(Capability::Bf16, Number(10, 0))],
     },
@@ -231,6 +258,7 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::CoreMl,
         is_onnxruntime: true,
         misses: Misses::FallsBack,
+        elements: &[],
         lacks: &[],
         gains: &[],
     },
@@ -241,6 +269,7 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::Qnn,
         is_onnxruntime: true,
         misses: Misses::FallsBack,
+        elements: &[],
         lacks: &[],
         gains: &[],
     },
@@ -251,6 +280,7 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::OpenVino,
         is_onnxruntime: false,
         misses: Misses::Refuses,
+        elements: &[],
         lacks: &[Capability::Unsigned],
         gains: &[],
     },
@@ -261,6 +291,7 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::Tract,
         is_onnxruntime: false,
         misses: Misses::Refuses,
+        elements: &[],
         lacks: &[
             Capability::Loop,
             Capability::SeveralIfs,
@@ -283,6 +314,7 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::Rten,
         is_onnxruntime: false,
         misses: Misses::Refuses,
+        elements: RTEN,
         lacks: &[
             Capability::Scan,
             Capability::Bf16,
@@ -291,6 +323,13 @@ pub const ROWS: &[Row] = &[
             Capability::FirstOfEqual,
             Capability::OuterResizes,
             Capability::Volumes,
+            Capability::SpaceToDepth,
+            Capability::PadAxes,
+            Capability::ClippedNan,
+            Capability::SignOfZero,
+            Capability::CastToBool,
+            Capability::IntegerProducts,
+            Capability::SameLower,
             Capability::Shifts,
             Capability::Bitwise,
         ],
@@ -303,6 +342,7 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::Reference,
         is_onnxruntime: false,
         misses: Misses::Refuses,
+        elements: &[],
         lacks: &[
             Capability::LongGathers,
             Capability::Scan,

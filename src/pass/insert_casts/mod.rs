@@ -16,7 +16,7 @@ use crate::ir::{
 };
 use crate::ops::{self, EXCESS_PRECISION, LowerError};
 use crate::source::Span;
-use crate::target::{self, Target};
+use crate::target::{self, Capability, Target};
 pub(super) use kernels::wraps;
 use kernels::{KERNELS, Kernel, Widening};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -184,6 +184,13 @@ impl Legalize<'_, '_> {
         let kernel = kernel(self.module, op)?;
         let main = self.module.op(op).operands.get(kernel.main).copied()?;
         let element = self.module.tensor(main)?.element;
+        if kernel.op == onnx::MAT_MUL
+            && element.is_integer()
+            && !self.cx.options.can(Capability::IntegerProducts)
+        {
+            // The pass `target_forms` has a form for it.
+            return None;
+        }
         let of_runtime = self.runtime.and_then(|target| target.elements(kernel.op, self.opset, kernel.main));
         let of_newest = |element: Element| {
             kernel.elements.iter().any(|set| set.contains(&element))

@@ -1,7 +1,7 @@
 //! Forms of ops that find, take or move elements.
 
 use super::{operand, result};
-use crate::ir::{Attribute, Dim, Element, Module, OpId, Rewriter, ValueId, onnx};
+use crate::ir::{Attribute, Data, Dim, Element, Module, OpId, Rewriter, ValueId, onnx};
 use crate::ops::OpAttributes;
 
 /// The starts, ends, axes and steps of a Slice, if all are known.
@@ -58,29 +58,30 @@ pub(super) fn gather_backward(rewriter: &mut Rewriter, op: OpId) -> Option<Value
     Some(value)
 }
 
-/// The dimension and its size, of an ArgMax or ArgMin.
-fn searched(module: &Module, op: OpId) -> Option<(i64, i64)> {
-    let tensor = operand(module, op, 0)?;
+/// The dimension of an ArgMax or ArgMin.
+fn searched(module: &Module, op: OpId) -> Option<usize> {
+    let rank = operand(module, op, 0)?.rank() as i64;
     let axis = OpAttributes::of(module, op).integer_or("axis", 0).ok()?;
-    let at = if axis < 0 { axis + tensor.rank() as i64 } else { axis };
-    Some((at, tensor.dims.get(usize::try_from(at).ok()?)?.known()?))
+    usize::try_from(if axis < 0 { axis + rank } else { axis }).ok().filter(|&axis| axis < rank as usize)
 }
 
-pub(super) fn takes_first(module: &Module, op: OpId) -> bool {
-    !OpAttributes::of(module, op).flag("select_last_index")
-        && searched(module, op).is_some_and(|(_, size)| size > 1)
+pub(super) fn chooses(module: &Module, op: OpId) -> bool {
+    let size = searched(module, op).and_then(|axis| operand(module, op, 0)?.dims.get(axis).copied());
+    size.is_some_and(|size| size != Dim::Known(1))
 }
 
-/// The smallest position of an element that equals the best one, or is NaN.
-pub(super) fn smallest_place(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
-    let (axis, size) = searched(rewriter.module, op)?;
+/// The smallest position of an element that equals the best one, or is NaN; or the largest position.
+pub(super) fn place_of_best(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
+    let axis = searched(rewriter.module, op)?;
+    let attributes = OpAttributes::of(rewriter.module, op);
+    let keeps = attributes.integer_or("keepdims", 1).ok()?;
+    let takes_last = attributes.integer_or("select_last_index", 0).ok()? != 0;
     let (name, value) = (rewriter.module.op(op).name, rewriter.module.op(op).operands[0]);
     let result = rewriter.module.op(op).results[0];
-    let keeps = OpAttributes::of(rewriter.module, op).integer_or("keepdims", 1).ok()?;
     let own = operand(rewriter.module, op, 0)?.clone();
-    let axes = rewriter.integers(&[axis]);
+    let axes = rewriter.integers(&[axis as i64]);
     let mut dims = own.dims.clone();
-    dims[usize::try_from(axis).ok()?] = Dim::Known(1);
+    dims[axis] = Dim::Known(1);
     let ty = rewriter.module.tensor_of(own.element, &dims);
     let best = if name == onnx::ARG_MAX { onnx::REDUCE_MAX } else { onnx::REDUCE_MIN };
     let best = rewriter.create(best, &[value, axes]).int("keepdims", 1).of(ty);
@@ -90,14 +91,38 @@ pub(super) fn smallest_place(rewriter: &mut Rewriter, op: OpId) -> Option<ValueI
         let is_nan = rewriter.create(onnx::IS_NAN, &[value]).of(truths);
         is_best = rewriter.create(onnx::OR, &[is_best, is_nan]).of(truths);
     }
-    let mut sizes = vec![1; own.rank() - usize::try_from(axis).ok()?];
-    sizes[0] = size;
-    let numbers: Vec<u8> = (0..size).flat_map(i64::to_le_bytes).collect();
-    let numbers = rewriter.bytes(Element::I64, &sizes, &numbers);
-    let beyond = rewriter.bytes(Element::I64, &[], &size.to_le_bytes());
+    let (numbers, size) = positions(rewriter, value, axis)?;
+    let (beyond, pick) = if takes_last {
+        (rewriter.bytes(Element::I64, &[], &(-1i64).to_le_bytes()), onnx::REDUCE_MAX)
+    } else {
+        (size, onnx::REDUCE_MIN)
+    };
     let ty = rewriter.module.tensor_of(Element::I64, &own.dims);
     let places = rewriter.create(onnx::WHERE, &[is_best, numbers, beyond]).of(ty);
-    Some(rewriter.create(onnx::REDUCE_MIN, &[places, axes]).int("keepdims", keeps).like(result))
+    Some(rewriter.create(pick, &[places, axes]).int("keepdims", keeps).like(result))
+}
+
+/// The positions along a dimension, with a size of 1 for each later dimension, and their number.
+fn positions(rewriter: &mut Rewriter, value: ValueId, axis: usize) -> Option<(ValueId, ValueId)> {
+    let dims = rewriter.module.tensor(value)?.dims.clone();
+    let mut sizes = vec![Dim::Known(1); dims.len() - axis];
+    sizes[0] = dims[axis];
+    if let Some(size) = dims[axis].known() {
+        let numbers: Vec<u8> = (0..size).flat_map(i64::to_le_bytes).collect();
+        let ty = rewriter.module.tensor_of(Element::I64, &sizes);
+        let numbers = rewriter.create(onnx::CONSTANT, &[]).data(ty, Data::Bytes(numbers.into()));
+        return Some((numbers, rewriter.bytes(Element::I64, &[], &size.to_le_bytes())));
+    }
+    let rank = dims.len() as i64;
+    let [axis, zero, one] =
+        [axis as i64, 0, 1].map(|number| rewriter.bytes(Element::I64, &[], &number.to_le_bytes()));
+    let shape = rewriter.create(onnx::SHAPE, &[value]).out(Element::I64, &[rank]);
+    let size = rewriter.create(onnx::GATHER, &[shape, axis]).int("axis", 0).out(Element::I64, &[] as &[i64]);
+    let numbers = rewriter.create(onnx::RANGE, &[zero, size, one]).out(Element::I64, &sizes[..1]);
+    let mut wanted = vec![1; sizes.len()];
+    wanted[0] = -1;
+    let wanted = rewriter.integers(&wanted);
+    Some((rewriter.create(onnx::RESHAPE, &[numbers, wanted]).out(Element::I64, &sizes), size))
 }
 
 /// The dimension of a GatherElements.

@@ -4,15 +4,22 @@
 
 mod indexing;
 mod loops;
+mod numbers;
+mod pools;
 mod windows;
 
 use super::Context;
 use crate::ir::{Attribute, Data, Dim, Element, Module, OpId, OpName, Rewriter, TensorType, ValueId, onnx};
 use crate::target::Capability;
-use indexing::{
-    gather_backward, gather_in_rows, gathers_along_many, goes_backward, smallest_place, takes_first,
+use indexing::{chooses, gather_backward, gather_in_rows, gathers_along_many, goes_backward, place_of_best};
+use numbers::{
+    differs_from_zero, is_of_floats, makes_truths, max_and_min, max_with_zero, multiplies_integers,
+    sign_by_comparison, sum_of_products,
 };
-use windows::{convolve_groups, convolve_planes, has_groups, is_of_volumes, resize_inner, resizes_outer};
+use windows::{
+    convolve_back_planes, convolve_groups, convolve_planes, has_groups, has_known_blocks, is_of_volumes,
+    move_blocks, pad_all, pads_some, resize_inner, resizes_outer,
+};
 
 /// Which ops a form applies to.
 type Matches = fn(&Module, OpId) -> bool;
@@ -30,10 +37,20 @@ const FORMS: &[(Capability, OpName, Matches, Form)] = &[
     (Capability::DoubleRounding, onnx::ROUND, reads_doubles, round_by_sum),
     (Capability::Bitwise, onnx::BITWISE_OR, joins_shifts, sum),
     (Capability::BackwardSlices, onnx::SLICE, goes_backward, gather_backward),
-    (Capability::FirstOfEqual, onnx::ARG_MAX, takes_first, smallest_place),
-    (Capability::FirstOfEqual, onnx::ARG_MIN, takes_first, smallest_place),
+    (Capability::FirstOfEqual, onnx::ARG_MAX, chooses, place_of_best),
+    (Capability::FirstOfEqual, onnx::ARG_MIN, chooses, place_of_best),
     (Capability::OuterResizes, onnx::RESIZE, resizes_outer, resize_inner),
     (Capability::Volumes, onnx::CONV, is_of_volumes, convolve_planes),
+    (Capability::Volumes, onnx::CONV_TRANSPOSE, is_of_volumes, convolve_back_planes),
+    (Capability::Volumes, onnx::AVERAGE_POOL, pools::is_of_volumes, pools::pool_twice),
+    (Capability::Volumes, onnx::MAX_POOL, pools::is_of_volumes, pools::pool_twice),
+    (Capability::SpaceToDepth, onnx::SPACE_TO_DEPTH, has_known_blocks, move_blocks),
+    (Capability::PadAxes, onnx::PAD, pads_some, pad_all),
+    (Capability::ClippedNan, onnx::CLIP, is_of_floats, max_and_min),
+    (Capability::ClippedNan, onnx::RELU, is_of_floats, max_with_zero),
+    (Capability::SignOfZero, onnx::SIGN, is_of_floats, sign_by_comparison),
+    (Capability::CastToBool, onnx::CAST, makes_truths, differs_from_zero),
+    (Capability::IntegerProducts, onnx::MAT_MUL, multiplies_integers, sum_of_products),
     (Capability::LongGathers, onnx::GATHER_ELEMENTS, gathers_along_many, gather_in_rows),
     (Capability::GroupedTransposes, onnx::CONV_TRANSPOSE, has_groups, convolve_groups),
 ];

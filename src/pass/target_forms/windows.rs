@@ -110,7 +110,73 @@ pub(super) fn convolve_planes(rewriter: &mut Rewriter, op: OpId) -> Option<Value
     Some(rewriter.create(onnx::TRANSPOSE, &[sum]).ints("perm", &[0, 2, 1, 3, 4]).like(result))
 }
 
-fn reshaped(rewriter: &mut Rewriter, value: ValueId, element: Element, sizes: &[i64]) -> ValueId {
+/// The sum of transposed convolutions of planes, whose results are at the places in the depth to which each plane of the
+/// kernel moves them.
+pub(super) fn convolve_back_planes(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
+    let module = &*rewriter.module;
+    let operands = module.op(op).operands.clone();
+    let (own, kernel, wanted) =
+        (sizes(operand(module, op, 0))?, sizes(operand(module, op, 1))?, sizes(result(module, op))?);
+    let element = operand(module, op, 0)?.element;
+    let attributes = OpAttributes::of(module, op);
+    let list = |name: &'static str, default: Vec<i64>| {
+        if module.attribute(op, name).is_some() { attributes.integers(name).ok() } else { Some(default) }
+    };
+    let (strides, dilations) = (list("strides", vec![1; 3])?, list("dilations", vec![1; 3])?);
+    let (pads, more) = (list("pads", vec![0; 6])?, list("output_padding", vec![0; 3])?);
+    let group = groups(module, op)?;
+    let [batch, channels, depth, rows, columns] = own[..] else { return None };
+    let [_, features, out_depth, out_rows, out_columns] = wanted[..] else { return None };
+    let (reach, plane) = ((kernel[2] - 1) * dilations[0], features * out_rows * out_columns);
+    let longest = depth * strides[0] + reach;
+    if pads[0] + out_depth > longest || module.attribute(op, "auto_pad").is_some() {
+        return None;
+    }
+    let result = module.op(op).results[0];
+    let moved = [batch, depth, channels, rows, columns];
+    let planes =
+        rewriter.create(onnx::TRANSPOSE, &[operands[0]]).ints("perm", &[0, 2, 1, 3, 4]).out(element, &moved);
+    let planes = reshaped(rewriter, planes, element, &[batch * depth, channels, rows, columns]);
+    let mut sum = None;
+    for index in 0..kernel[2] {
+        let weights = part(rewriter, operands[1], 2, index, 1)?;
+        let weights = reshaped(rewriter, weights, element, &[kernel[0], kernel[1], kernel[3], kernel[4]]);
+        let planar = rewriter.create(onnx::CONV_TRANSPOSE, &[planes, weights]);
+        let planar = planar.ints("kernel_shape", &kernel[3..]).ints("strides", &strides[1..]);
+        let planar =
+            planar.ints("dilations", &dilations[1..]).ints("pads", &[pads[1], pads[2], pads[4], pads[5]]);
+        let planar = planar.optional("output_padding", &more[1..]).int("group", group);
+        let planar = planar.out(element, &[batch * depth, features, out_rows, out_columns]);
+        // Zeros are between the planes, and before and after all of them.
+        let mut spread = reshaped(rewriter, planar, element, &[batch, depth, 1, plane]);
+        if strides[0] > 1 {
+            let padding = rewriter.integers(&[0, 0, 0, 0, 0, 0, strides[0] - 1, 0]);
+            let spaced = [batch, depth, strides[0], plane];
+            spread = rewriter.create(onnx::PAD, &[spread, padding]).out(element, &spaced);
+        }
+        let mut placed = reshaped(rewriter, spread, element, &[batch, depth * strides[0], plane]);
+        let before = index * dilations[0];
+        if reach > 0 {
+            let padding = rewriter.integers(&[0, before, 0, 0, reach - before, 0]);
+            placed = rewriter.create(onnx::PAD, &[placed, padding]).out(element, &[batch, longest, plane]);
+        }
+        sum = Some(match sum {
+            Some(sum) => rewriter.create(onnx::ADD, &[sum, placed]).out(element, &[batch, longest, plane]),
+            None => placed,
+        });
+    }
+    let sum = part(rewriter, sum?, 1, pads[0], out_depth)?;
+    let volumes = [batch, out_depth, features, out_rows, out_columns];
+    let mut sum = reshaped(rewriter, sum, element, &volumes);
+    if let Some(&bias) = operands.get(2).filter(|&&bias| bias != rewriter.module.absent()) {
+        let bias = reshaped(rewriter, bias, element, &[features, 1, 1]);
+        sum = rewriter.create(onnx::ADD, &[sum, bias]).out(element, &volumes);
+    }
+    Some(rewriter.create(onnx::TRANSPOSE, &[sum]).ints("perm", &[0, 2, 1, 3, 4]).like(result))
+}
+
+/// A value with other sizes.
+pub(super) fn reshaped(rewriter: &mut Rewriter, value: ValueId, element: Element, sizes: &[i64]) -> ValueId {
     let shape = rewriter.integers(sizes);
     let ty = rewriter.module.tensor_of(element, sizes);
     rewriter.create(onnx::RESHAPE, &[value, shape]).of(ty)
@@ -164,4 +230,54 @@ fn part(rewriter: &mut Rewriter, value: ValueId, axis: usize, start: i64, count:
     let lists = [start, start + count, axis as i64, 1].map(|number| rewriter.integers(&[number]));
     let operands = [value, lists[0], lists[1], lists[2], lists[3]];
     Some(rewriter.create(onnx::SLICE, &operands).out(own.element, &dims))
+}
+
+/// The size of the blocks of a SpaceToDepth.
+fn block(module: &Module, op: OpId) -> Option<i64> {
+    OpAttributes::of(module, op).integer_or("blocksize", 0).ok().filter(|&size| size > 0)
+}
+
+pub(super) fn has_known_blocks(module: &Module, op: OpId) -> bool {
+    block(module, op).is_some() && sizes(operand(module, op, 0)).is_some_and(|sizes| sizes.len() == 4)
+}
+
+/// The positions in each block become channels.
+pub(super) fn move_blocks(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
+    let size = block(rewriter.module, op)?;
+    let element = operand(rewriter.module, op, 0)?.element;
+    let own = sizes(operand(rewriter.module, op, 0))?;
+    let (value, result) = (rewriter.module.op(op).operands[0], rewriter.module.op(op).results[0]);
+    let [batch, channels, rows, columns] = own[..] else { return None };
+    let split = [batch, channels, rows / size, size, columns / size, size];
+    let blocks = reshaped(rewriter, value, element, &split);
+    let order = [0, 3, 5, 1, 2, 4];
+    let moved = order.map(|axis| split[axis as usize]);
+    let blocks = rewriter.create(onnx::TRANSPOSE, &[blocks]).ints("perm", &order).out(element, &moved);
+    let shape = rewriter.integers(&[batch, channels * size * size, rows / size, columns / size]);
+    Some(rewriter.create(onnx::RESHAPE, &[blocks, shape]).like(result))
+}
+
+pub(super) fn pads_some(module: &Module, op: OpId) -> bool {
+    let list =
+        |index: usize| module.op(op).operands.get(index).and_then(|&value| module.known_integers(value));
+    list(1).is_some() && list(3).is_some()
+}
+
+/// The padding of all dimensions.
+pub(super) fn pad_all(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
+    let operands = rewriter.module.op(op).operands.clone();
+    let result = rewriter.module.op(op).results[0];
+    let rank = operand(rewriter.module, op, 0)?.rank();
+    let list = |index: usize| rewriter.module.known_integers(operands[index]);
+    let (pads, axes) = (list(1)?, list(3)?);
+    let mut all = vec![0; 2 * rank];
+    for (index, &axis) in axes.iter().enumerate() {
+        let axis = usize::try_from(if axis < 0 { axis + rank as i64 } else { axis }).ok()?;
+        *all.get_mut(axis)? = *pads.get(index)?;
+        *all.get_mut(rank + axis)? = *pads.get(axes.len() + index)?;
+    }
+    let pads = rewriter.integers(&all);
+    let mut inputs = vec![operands[0], pads];
+    inputs.extend(operands.get(2).filter(|&&value| value != rewriter.module.absent()));
+    Some(rewriter.create_like(op, &inputs).like(result))
 }

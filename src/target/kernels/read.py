@@ -11,7 +11,7 @@
     python read.py webgpu 1.30=FOLDER                      from onnxruntime/core/providers/webgpu, with `cpp`
     python read.py openvino 2026.4=DIR                     by loading a node of each op
     python read.py tract 0.23=FOLDER                       from onnx/src/ops of tract
-    python read.py rten 0.27=onnx_registry.rs              from src/op_registry of rten
+    python read.py rten 0.27=onnx_registry.rs              from src/op_registry of rten; see `rten` for types
     python read.py onnx 1.22=DIR                           from the reference evaluator of the package onnx
 
 DIR holds the packages of a wheel: `pip install --no-deps --target DIR onnxruntime==1.17.3`. Wheels of 1.17 and 1.18 need
@@ -305,6 +305,34 @@ def registered(reader):
     return rows
 
 
+# rten has tensors of f32, i32, i8 and u8, and reads f64 as f32, and i64 and i1 as i32. In src/ops of rten: the ops of
+# `run_typed_op!` and `map_value_view!` with `[FloatTensor, Int32Tensor]`, and those of f32 alone. Others take every tensor.
+RTEN_FLOATS = "f32,f64"
+RTEN_NUMBERS = "f32,f64,i1,i32,i64"
+RTEN_TYPES = {
+    **dict.fromkeys(
+        "Abs Add ArgMax ArgMin Clip Concat CumSum Div Equal Greater GreaterOrEqual Less LessOrEqual Max Min Mod Mul Neg NonZero "
+        "Pow Range ReduceL1 ReduceMax ReduceMin ReduceProd ReduceSum ReduceSumSquare Sign Sub Sum TopK".split(),
+        f"0:{RTEN_NUMBERS}",
+    ),
+    **dict.fromkeys(
+        "Acos Acosh Asin Asinh Atan Atanh Attention AveragePool BatchNormalization Ceil Conv ConvTranspose Cos Cosh DFT "
+        "DepthToSpace Elu Erf Exp Floor GRU Gelu Gemm GlobalAveragePool GlobalMaxPool GridSample HardSigmoid HardSwish "
+        "InstanceNormalization LSTM LayerNormalization LeakyRelu Log LogSoftmax LpNormalization MatMul MaxPool Mean PRelu "
+        "RMSNormalization Reciprocal ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMean Relu Resize RotaryEmbedding Round STFT "
+        "Sigmoid Sin Sinh Softmax Softplus Softsign Sqrt Swish Tan Tanh Upsample".split(),
+        f"0:{RTEN_FLOATS}",
+    ),
+    "OneHot": f"2:{RTEN_NUMBERS}",
+    "Where": f"1:{RTEN_NUMBERS}",
+}  # fmt: skip
+
+
+def rten(path):
+    for op, versions, _ in rust(r"register_op!\((\w+)")(path):
+        yield op, versions, RTEN_TYPES.get(op, "")
+
+
 READERS = {
     "cpu": registered(cpu),
     "cuda": registered(document("CUDAExecutionProvider")),
@@ -315,7 +343,7 @@ READERS = {
     "webgpu": registered(webgpu),
     "openvino": probed(PROBE, 26),
     "tract": rust(r'reg\.insert\(\s*"(\w+)"'),
-    "rten": rust(r"register_op!\((\w+)"),
+    "rten": rten,
     "onnx": probed(EVALUATOR, 26),
 }
 
