@@ -73,6 +73,14 @@ impl Target {
         self.row.elements.is_empty() || self.row.elements.contains(&element)
     }
 
+    /// The newest release of ONNX Runtime whose highest opset the compiler writes.
+    pub fn newest_onnxruntime() -> Self {
+        let row = &ROWS[0];
+        let mut releases = row.releases.iter().rev();
+        let release = releases.find(|release| release.opset <= HIGHEST_OPSET).unwrap_or(&row.releases[0]);
+        Self { row, release }
+    }
+
     /// The oldest release of ONNX Runtime that reads an opset, for models without a target.
     pub fn oldest_onnxruntime(opset: u32) -> Option<Self> {
         let row = ROWS.first()?;

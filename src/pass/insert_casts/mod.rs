@@ -7,7 +7,7 @@
 //! integers that may have wrapped are narrowed at once.
 
 mod cosine;
-mod kernels;
+mod rules;
 
 use super::Context;
 use crate::diagnostic::catalog;
@@ -17,14 +17,15 @@ use crate::ir::{
 use crate::ops::{self, EXCESS_PRECISION, LowerError};
 use crate::source::Span;
 use crate::target::{self, Capability, Target};
-pub(super) use kernels::wraps;
-use kernels::{KERNELS, Kernel, Widening};
+pub(super) use rules::wraps;
+use rules::{RULES, Rule, Widening};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
+use std::rc::Rc;
 use std::sync::LazyLock;
 
-static INDEX: LazyLock<FxHashMap<(OpName, &str), &'static Kernel>> =
-    LazyLock::new(|| KERNELS.iter().map(|kernel| ((kernel.op, kernel.reduction), kernel)).collect());
+static INDEX: LazyLock<FxHashMap<(OpName, &str), &'static Rule>> =
+    LazyLock::new(|| RULES.iter().map(|rule| ((rule.op, rule.reduction), rule)).collect());
 
 /// Runs the pass on all functions.
 pub fn run(module: &mut Module, cx: &mut Context) {
@@ -38,6 +39,7 @@ pub fn run(module: &mut Module, cx: &mut Context) {
                 module,
                 opset,
                 runtime,
+                kernels: FxHashMap::default(),
                 cx,
                 casts: FxHashMap::default(),
                 narrowed: FxHashMap::default(),
@@ -81,15 +83,10 @@ fn report_later_elements(module: &Module, opset: u32, cx: &mut Context) {
     }
 }
 
-/// The kernel row of an op.
-fn kernel(module: &Module, op: OpId) -> Option<&'static Kernel> {
+/// The rule of an op.
+fn rule(module: &Module, op: OpId) -> Option<&'static Rule> {
     let reduction = module.attribute(op, "reduction").and_then(Attribute::as_str);
     INDEX.get(&(module.op(op).name, reduction.filter(|kind| *kind != "none").unwrap_or_default())).copied()
-}
-
-/// ONNX Runtime computes f16 in f32 where it has no kernel.
-fn cast_by_runtime(element: Element) -> Element {
-    if element == Element::F16 { Element::F32 } else { element }
 }
 
 /// Whether two integer types have the same bits, so that arithmetic that wraps is the same in both.
@@ -99,8 +96,15 @@ fn is_same_width(element: Element, wide: Element) -> bool {
 
 /// Whether an op only moves or casts elements.
 pub(super) fn is_movement(module: &Module, op: OpId) -> bool {
-    module.op(op).name == onnx::CAST
-        || kernel(module, op).is_some_and(|kernel| kernel.widening == Widening::Moves)
+    module.op(op).name == onnx::CAST || rule(module, op).is_some_and(|rule| rule.widening == Widening::Moves)
+}
+
+/// The element types of an op's main operand that have kernels; `None` if they are not limited.
+struct Kernels {
+    /// In the newest ONNX Runtime that the compiler writes models for.
+    newest: Option<Vec<Element>>,
+    /// In the runtime that counts.
+    runtime: Option<Vec<Element>>,
 }
 
 struct Legalize<'p, 'a> {
@@ -110,6 +114,8 @@ struct Legalize<'p, 'a> {
     opset: u32,
     /// The runtime whose kernels count.
     runtime: Option<Target>,
+    /// The kernels of the ops so far.
+    kernels: FxHashMap<OpName, Rc<Kernels>>,
     /// Values in another element type: wide twins and earlier casts.
     casts: FxHashMap<(ValueId, Element), ValueId>,
     /// Values that only exist as a wide twin so far.
@@ -181,35 +187,32 @@ impl Legalize<'_, '_> {
 
     /// The element type without a kernel, the type to compute in, and its effect.
     fn plan(&mut self, op: OpId) -> Option<CastPlan> {
-        let kernel = kernel(self.module, op)?;
-        let main = self.module.op(op).operands.get(kernel.main).copied()?;
+        let rule = rule(self.module, op)?;
+        let main = self.module.op(op).operands.get(rule.main).copied()?;
         let element = self.module.tensor(main)?.element;
-        if kernel.op == onnx::MAT_MUL
+        if rule.op == onnx::MAT_MUL
             && element.is_integer()
             && !self.cx.options.can(Capability::IntegerProducts)
         {
             // The pass `target_forms` has a form for it.
             return None;
         }
-        let of_runtime = self.runtime.and_then(|target| target.elements(kernel.op, self.opset, kernel.main));
-        let of_newest = |element: Element| {
-            kernel.elements.iter().any(|set| set.contains(&element))
-                && kernels::since(kernel.op, element) <= self.opset
-        };
-        let of_runtime =
-            |element| of_runtime.as_ref().is_none_or(|known| known.contains(&cast_by_runtime(element)));
+        let opset = self.opset;
+        let kernels = self.kernels(rule);
+        let of_newest = |element| rule.has(kernels.newest.as_deref(), opset, element);
+        let of_runtime = |element| rule.has(kernels.runtime.as_deref(), opset, element);
         let is_named = self.cx.options.target.is_some();
-        let wider = kernels::wider_in(kernel, element);
+        let wider = rules::wider_in(rule, element, of_newest(Element::U64));
         // Without a target, older releases get casts only where these are exact.
         let is_exact = !element.is_float() && wider.iter().any(|&wide| of_newest(wide) && of_runtime(wide));
         let is_limited = is_named || is_exact;
         let has = |element| of_newest(element) && (!is_limited || of_runtime(element));
         if has(element) {
             // Such ops stay wide if an operand is: the narrow form may never be needed.
-            let stays = kernel.widening == Widening::Moves || wraps(kernel.op);
-            let wide = kernels::twins(element).find(|&wide| has(wide) && self.is_only(op, wide))?;
-            let keeps = kernel.widening == Widening::Moves || is_same_width(element, wide);
-            let plan = CastPlan { element, wide, widening: Widening::Moves, main: kernel.main };
+            let stays = rule.widening == Widening::Moves || wraps(rule.op);
+            let wide = rules::twins(element).find(|&wide| has(wide) && self.is_only(op, wide))?;
+            let keeps = rule.widening == Widening::Moves || is_same_width(element, wide);
+            let plan = CastPlan { element, wide, widening: Widening::Moves, main: rule.main };
             return (stays && keeps).then_some(plan);
         }
         let Some(&wide) = wider.iter().find(|&&wide| has(wide)) else {
@@ -225,7 +228,16 @@ impl Legalize<'_, '_> {
                 at,
             });
         }
-        Some(CastPlan { element, wide, widening: kernel.widening, main: kernel.main })
+        Some(CastPlan { element, wide, widening: rule.widening, main: rule.main })
+    }
+
+    fn kernels(&mut self, rule: &Rule) -> Rc<Kernels> {
+        let (opset, runtime) = (self.opset, self.runtime);
+        let found = self.kernels.entry(rule.op).or_insert_with(|| {
+            let of = |target: Target| target.elements(rule.op, opset, rule.main);
+            Rc::new(Kernels { newest: of(Target::newest_onnxruntime()), runtime: runtime.and_then(of) })
+        });
+        Rc::clone(found)
     }
 
     /// Whether an operand of an op so far only exists as a twin of this type.
@@ -294,7 +306,7 @@ impl Legalize<'_, '_> {
         let (operand, result) = (self.module.op(op).operands[0], self.module.op(op).results[0]);
         let (from, to) = (self.element(operand), self.element(result));
         // A cast from a wide float reads the wide twin, to round once; other casts read the rounded value.
-        let wide = kernels::wider(from).first().copied();
+        let wide = rules::wider(from).first().copied();
         let twin = wide.and_then(|wide| self.casts.get(&(operand, wide)).copied().map(|twin| (wide, twin)));
         match twin {
             Some((wide, twin)) if from.is_float() && to == wide => {
