@@ -290,14 +290,22 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// func.func public @main(%x: tensor<4xi32>, %y: tensor<4xi32>) -> tensor<4xi32> {
-    ///   %0 = stablehlo.xor %x, %y : tensor<4xi32>
-    ///   return %0 : tensor<4xi32>
+    /// func.func public @main(%x: tensor<i32>) -> tensor<i32> {
+    ///   %limit = stablehlo.constant dense<100> : tensor<i32>
+    ///   %0 = stablehlo.while(%y = %x) : tensor<i32>
+    ///     cond {
+    ///       %1 = stablehlo.compare LT, %y, %limit : (tensor<i32>, tensor<i32>) -> tensor<i1>
+    ///       stablehlo.return %1 : tensor<i1>
+    ///     } do {
+    ///       %1 = stablehlo.add %y, %y : tensor<i32>
+    ///       stablehlo.return %1 : tensor<i32>
+    ///     }
+    ///   return %0 : tensor<i32>
     /// }
     /// ```
     ///
     /// ```console
-    /// $ hlo2onnx convert model.mlir --target rten
+    /// $ hlo2onnx convert model.mlir --target tract
     /// ```
     ///
     /// What to do: name another target, or write the program without the op that the message marks.
