@@ -82,7 +82,11 @@ fn gather(cx: &mut Lower, op: OpId) -> Lowered {
         if !reads_short(cx, operand, &moving, &numbers) {
             starts.value = cx.int64(starts.value);
         }
-        starts = cx.clamp_columns(&starts, &limits);
+        // One moving dimension without batching ones is a `Gather`.
+        let counts = moving.len() == 1 && numbers.batching.is_empty();
+        let sizes = wrapped_sizes(&sizes, &moving, &numbers);
+        let wrapped = sizes.and_then(|sizes| cx.wrapped_positions(&starts, &sizes, counts));
+        starts = wrapped.unwrap_or_else(|| cx.clamp_columns(&starts, &limits));
         at_positions(cx, operand, &starts, &moving, &numbers)?
     };
     Ok(arrange(cx, value, &axes, &numbers, &result).into())
@@ -153,6 +157,14 @@ fn reads_short(cx: &Lower, operand: ValueId, moving: &[usize], numbers: &GatherS
     let &[dim] = moving else { return false };
     let is_apart = || are_elements(&cx.dims(operand), moving, numbers);
     numbers.window[dim] == Dim::Known(1) && (numbers.batching.is_empty() || is_apart())
+}
+
+/// The sizes of the moving dimensions, if the positions are those of single elements and go to ONNX's op as they are.
+fn wrapped_sizes(sizes: &[Dim], moving: &[usize], numbers: &GatherShape) -> Option<Vec<i64>> {
+    let points = moving.iter().all(|&dim| numbers.window[dim] == Dim::Known(1));
+    let lead = moving.iter().enumerate().all(|(index, &dim)| index == dim);
+    let direct = points && (moving.len() == 1 || lead || !numbers.batching.is_empty());
+    moving.iter().map(|&dim| sizes[dim].known().filter(|_| direct)).collect()
 }
 
 fn at_positions(
@@ -294,13 +306,40 @@ fn nd(
     out.pop();
     out.extend(rest.iter().map(|&dim| sizes[dim]));
     let element = cx.element(operand);
-    let node = cx.node(onnx::GATHER_ND, &[operand, positions]);
-    let node = if paired.is_empty() { node } else { node.int("batch_dims", paired.len() as i64) };
+    let counted = with_batch_columns(cx, positions, paired.len());
+    let node = cx.node(onnx::GATHER_ND, &[operand, counted.unwrap_or(positions)]);
+    let is_batched = counted.is_none() && !paired.is_empty();
+    let node = if is_batched { node.int("batch_dims", paired.len() as i64) } else { node };
     let value = node.out(element, &out);
     let mut all: Vec<AxisKind> = axes.into_iter().map(AxisKind::Batch).collect();
     all.extend(windows.into_iter().chain(rest).map(AxisKind::Window));
     Ok((value, all))
 }
+
+/// Index vectors that start with their own places in the leading `batch` axes, instead of `batch_dims`, which ONNX
+/// Runtime's symbolic shape inference ignores. `None` for more than a few.
+fn with_batch_columns(cx: &mut Lower, positions: ValueId, batch: usize) -> Option<ValueId> {
+    let mut sizes = cx.sizes(positions).ok()?;
+    let last = sizes.len() - 1;
+    sizes[last] = batch as i64;
+    let count: i64 = sizes.iter().product();
+    if !(1..=LARGEST_BATCH_COLUMNS).contains(&count) {
+        return None;
+    }
+    let mut places = Vec::new();
+    for vector in 0..count / batch as i64 {
+        let mut rest = vector;
+        let mut place: Vec<i64> =
+            sizes[..last].iter().rev().map(|&size| (rest % size, rest /= size).0).collect();
+        place.reverse();
+        places.extend_from_slice(&place[..batch]);
+    }
+    let places = cx.integers(Element::I64, &sizes, &places);
+    Some(cx.concat(&[places, positions], last))
+}
+
+/// Larger columns take `batch_dims`.
+const LARGEST_BATCH_COLUMNS: i64 = 1024;
 
 /// Index vectors with an axis before the last for each of `windows`, along which that dimension's column counts.
 fn window_vectors(

@@ -54,6 +54,7 @@ mod value_range;
 mod vectorize_region;
 mod violation;
 mod window;
+mod wrapped_positions;
 
 pub use attributes::{
     ConvolutionAttributes, DotDimensionNumbers, GatherDimensionNumbers, OpAttributes, WindowDimension,

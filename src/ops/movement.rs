@@ -141,7 +141,10 @@ impl Lower<'_> {
             if (start, limit, step) == (Dim::Known(0), size, 1) {
                 continue;
             }
-            from.push(self.counted_from_end(start, size));
+            let from_last =
+                step < 0 && start.known().zip(size.known()).is_some_and(|(start, size)| start + 1 == size);
+            // ONNX Runtime's symbolic shape inference counts one element too few from any other last position.
+            from.push(if from_last { Dim::Known(-1) } else { self.counted_from_end(start, size) });
             to.push(match limit {
                 // ONNX counts negative limits from the end; the lowest number means "down to the first".
                 Dim::Known(-1) if step < 0 => Dim::Known(i64::MIN + 1),

@@ -54,7 +54,9 @@ impl Lower<'_> {
             Dim::Known(size) => self.integer(element, size),
             _ => {
                 let list = self.shape(&[dim]);
-                let size = self.reshape(list, SCALAR);
+                // ONNX Runtime's symbolic shape inference loses the size in a Reshape to a scalar.
+                let first = self.integer(Element::I64, 0);
+                let size = self.node(onnx::GATHER, &[list, first]).int("axis", 0).out(Element::I64, SCALAR);
                 self.cast(size, element)
             }
         }

@@ -244,7 +244,7 @@ pub const PIPELINE: &[Pass] = &[
     ),
     Pass::new(
         "older_forms",
-        "ops have the forms of the model's opset, where it is below 20",
+        "full reductions name no axes, and ops have the forms of the model's opset, where it is below 20",
         older_forms::run,
     ),
     Pass::new("outline", "modules become functions, shared by equal modules, if requested", outline::run),

@@ -3,6 +3,9 @@
 //! The axes of a reduction are an attribute below opset 18, and the axis of `DFT` below opset 20 (ONNX,
 //! `docs/Changelog.md`). Those of `ReduceSum` became an operand in opset 13 already. Graphs of Loop, Scan and If do not
 //! take bf16 below opset 16. The pass runs when the opset is final.
+//!
+//! In any opset, a reduction of all dimensions names none: ONNX Runtime's symbolic shape inference reads no operand with
+//! axes but those of `ReduceSum` and `ReduceMean`.
 
 use super::Context;
 use super::canonicalize::remove_dead;
@@ -23,7 +26,31 @@ const GRAPHS_OF_BF16: u32 = 16;
 
 /// Runs the pass.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
-    let Some(opset) = module.opset().filter(|&opset| opset < DFT_AXIS) else { return };
+    let mut changed = false;
+    for op in module.reachable_ops() {
+        if REDUCTIONS.contains(&module.op(op).name) && reduces_all(module, op) {
+            module.op_mut(op).operands.truncate(1);
+            changed = true;
+        }
+    }
+    if let Some(opset) = module.opset().filter(|&opset| opset < DFT_AXIS) {
+        changed |= to_older_opset(module, cx, opset);
+    }
+    if changed {
+        remove_dead(module);
+    }
+}
+
+/// Whether the axes of a reduction are all dimensions of its operand.
+fn reduces_all(module: &Module, op: OpId) -> bool {
+    let &[value, axes] = &module.op(op).operands[..] else { return false };
+    let rank = module.tensor(value).map(|ty| ty.rank());
+    // Lowerings name each axis once.
+    module.known_integers(axes).is_some_and(|axes| !axes.is_empty() && Some(axes.len()) == rank)
+}
+
+/// Gives the ops the forms of an opset; returns whether any changed.
+fn to_older_opset(module: &mut Module, cx: &mut Context, opset: u32) -> bool {
     let mut changed = false;
     for op in module.reachable_ops() {
         let operation = module.op(op);
@@ -56,9 +83,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         }
         changed = true;
     }
-    if changed {
-        remove_dead(module);
-    }
+    changed
 }
 
 /// Whether an operand or a result of an op is bf16.

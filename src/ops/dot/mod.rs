@@ -12,6 +12,7 @@ use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{self, rule};
 pub(super) use arithmetic::Arithmetic;
 
+use super::elementwise::before_conversion;
 use super::{DotDimensionNumbers, Elements, Lower, Lowered};
 use crate::ir::{Dim, DimExprs, OpId, chlo, stablehlo};
 
@@ -68,7 +69,9 @@ fn lower(cx: &mut Lower, op: OpId, pairs: &DotDimensionNumbers) -> Lowered {
         let ranked = cx.ranked(*value, sizes.len());
         let mut own = cx.dims(ranked);
         summed.iter().for_each(|&dim| own[dim] = sizes[dim]);
-        let cast = cx.cast(ranked, arithmetic.compute);
+        // An integer sum does not depend on the signs of zeros.
+        let float = element.is_integer().then(|| before_conversion(cx, ranked, arithmetic.compute)).flatten();
+        let cast = float.unwrap_or_else(|| cx.cast(ranked, arithmetic.compute));
         *value = cx.broadcast_to(cast, &own);
     }
     let sums = cx.contract(values[0], values[1], pairs);

@@ -155,7 +155,44 @@ impl Range {
             onnx::RESHAPE | onnx::TRANSPOSE | onnx::SLICE | onnx::EXPAND | onnx::IDENTITY => {
                 Self::of(cx, operand, depth - 1)
             }
+            onnx::WHERE => {
+                let &[condition, yes, no] = &cx.module.op(op).operands[..] else { return Self::ANY };
+                let (yes, range) = (Self::of(cx, yes, depth - 1), Self::of(cx, no, depth - 1));
+                let replaces_nan = cx.module.defining_operands(condition, onnx::IS_NAN) == Some([no]);
+                Self {
+                    low: yes.low.min(range.low),
+                    high: yes.high.max(range.high),
+                    nan: yes.nan || range.nan && !replaces_nan,
+                }
+            }
             _ => Self::ANY,
         }
+    }
+}
+
+/// The float of an element type that was converted to this integer and is equal to it: an integral number in range. It
+/// may be -0.
+pub(in crate::ops) fn before_conversion(cx: &Lower, value: ValueId, element: Element) -> Option<ValueId> {
+    let [float] = cx.module.defining_operands(value, onnx::CAST)?;
+    if cx.element(float) != element || !element.is_float() || !is_integral(cx, float, 4) {
+        return None;
+    }
+    let (range, (lowest, highest)) = (Range::of(cx, float, 8), float_limits(cx.element(value)));
+    (!range.nan && lowest <= range.low && range.high <= highest).then_some(float)
+}
+
+/// Whether a float has no fraction, by the ops that compute it, at most `depth` of them.
+fn is_integral(cx: &Lower, value: ValueId, depth: u32) -> bool {
+    if let Some(number) = cx.known_number(value) {
+        return number.fract() == 0.0;
+    }
+    let Some(op) = cx.module.defining_op(value).filter(|_| depth > 0) else { return false };
+    let all = |operands: &[ValueId]| operands.iter().all(|&operand| is_integral(cx, operand, depth - 1));
+    let operands = &cx.module.op(op).operands[..];
+    match cx.module.op(op).name {
+        onnx::FLOOR | onnx::CEIL | onnx::ROUND => true,
+        onnx::CLIP | onnx::MAX | onnx::MIN => all(operands),
+        onnx::WHERE => all(&operands[1..]),
+        _ => false,
     }
 }

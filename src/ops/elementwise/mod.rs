@@ -17,7 +17,7 @@ use crate::ops::type_inference::{Exactly, elementwise, rule, variadic, window};
 pub(super) use arithmetic::{add, divide, maximum, minimum, multiply, remainder, subtract};
 pub(super) use bits::{Right, bitwise_and, bitwise_or, bitwise_xor, multiply_high, shift_left, shift_right};
 pub(super) use compare::{compare, select};
-pub(super) use convert::truncate;
+pub(super) use convert::{before_conversion, truncate};
 pub(super) use power::power;
 pub(super) use reinterpret::{bits_are_negative, next_after};
 pub use small_float::{FORMAT, ROUND};

@@ -1,9 +1,9 @@
 //! The logarithm of the gamma function and its derivative, by Lanczos' approximation with g = 7 and 9 terms
-//! ("A Precision Approximation of the Gamma Function", SIAM J. Numer. Anal. B 1, 1964), in `f64` for all types: near
-//! the zeros at 1 and 2 the terms cancel.
+//! ("A Precision Approximation of the Gamma Function", SIAM J. Numer. Anal. B 1, 1964), which XLA uses too. The terms
+//! cancel near the zeros, so that results there are as exact as those of XLA in the same type.
 
 use crate::ir::chlo;
-use crate::ir::{Element, onnx};
+use crate::ir::onnx;
 use crate::ops::Elements;
 use crate::ops::elementwise::precise;
 use crate::ops::formula::Term;
@@ -13,9 +13,8 @@ use std::f64::consts::PI;
 
 pub(super) const ROWS: &[Row] = &[
     row(chlo::DIGAMMA, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, digamma))
-        .note("Lanczos approximation in f64"),
-    row(chlo::LGAMMA, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, lgamma))
-        .note("Lanczos approximation in f64"),
+        .note("Lanczos approximation"),
+    row(chlo::LGAMMA, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, lgamma)).note("Lanczos approximation"),
 ];
 
 const G: f64 = 7.0;
@@ -37,13 +36,9 @@ fn reflected<'f>(x: Term<'f>) -> (Term<'f>, Term<'f>) {
     (reflect, reflect.select(-x, x - 1.0))
 }
 
-/// `log |gamma(x)|`.
+/// `log |gamma(x)|`, by `log gamma(z + 1) = log(2 pi) / 2 + (z + 1/2) log t - t + log a`, with `t = z + g + 1/2` and the
+/// series `a`.
 pub(super) fn lgamma(x: Term) -> Term {
-    wide_lgamma(x.cast(Element::F64)).cast(x.element())
-}
-
-/// `log gamma(z + 1) = log(2 pi) / 2 + (z + 1/2) log t - t + log a`, with `t = z + g + 1/2` and the series `a`.
-fn wide_lgamma(x: Term) -> Term {
     let (reflect, z) = reflected(x);
     let mut series = x.beside(CONSTANT);
     for (index, &term) in TERMS.iter().enumerate() {
@@ -66,13 +61,8 @@ fn wide_lgamma(x: Term) -> Term {
     magnitude.equal(f64::INFINITY).select(f64::INFINITY, value)
 }
 
-/// The logarithmic derivative of the gamma function.
+/// The logarithmic derivative of the gamma function: `log t + a' / a - g / t`, the derivative of [`lgamma`].
 pub(super) fn digamma(x: Term) -> Term {
-    wide_digamma(x.cast(Element::F64)).cast(x.element())
-}
-
-/// `log t + a' / a - g / t`, the derivative of [`wide_lgamma`].
-fn wide_digamma(x: Term) -> Term {
     let (reflect, z) = reflected(x);
     let mut series = x.beside(CONSTANT);
     let mut slope = x.beside(0.0);
