@@ -43,3 +43,9 @@ pub const SCALAR: &[Dim] = &[];
 
 /// The sizes of a tensor's dimensions.
 pub type Dims = SmallVec<[Dim; 4]>;
+
+/// The dimension that an axis of ONNX or StableHLO names: a negative one counts from the last. `None` if there is none.
+pub fn axis_index(axis: i64, rank: usize) -> Option<usize> {
+    let axis = if axis < 0 { axis.checked_add(i64::try_from(rank).ok()?)? } else { axis };
+    usize::try_from(axis).ok().filter(|&axis| axis < rank)
+}

@@ -2,7 +2,7 @@
 
 use super::Lower;
 use super::constant::integer_limits;
-use crate::ir::{Dim, DimExprs, Element, OpId, ValueId, onnx};
+use crate::ir::{Dim, DimExprs, Element, OpId, ValueId, axis_index, onnx};
 
 /// A closed range of integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -299,8 +299,7 @@ impl Lower<'_> {
         let axis = self.module.attribute(op, "axis").and_then(crate::ir::Attribute::as_integer);
         let axis = axis.unwrap_or(default);
         let sizes = self.dims(*self.module.op(op).operands.first()?);
-        let axis = if axis < 0 { axis + sizes.len() as i64 } else { axis };
-        let size = self.module.dim_exprs.bounds(*sizes.get(usize::try_from(axis).ok()?)?).1?;
+        let size = self.module.dim_exprs.bounds(sizes[axis_index(axis, sizes.len())?]).1?;
         Some(vec![ValueRange { low: 0, high: (size - 1).max(0) }])
     }
 }

@@ -3,7 +3,9 @@
 //! Sums that `tree_reduction` splits cannot become means, so they stay.
 
 use super::Context;
-use crate::ir::{Attribute, Dim, Module, OpId, OpName, Rewriter, ValueId, onnx, use_counts_by_block};
+use crate::ir::{
+    Attribute, Dim, Module, OpId, OpName, Rewriter, ValueId, axis_index, onnx, use_counts_by_block,
+};
 use crate::ops::OpAttributes;
 use crate::ops::fold::{Tensor, float};
 use crate::source::Source;
@@ -43,11 +45,10 @@ fn axes(module: &Module, uses: &[u32], op: OpId) -> Option<Vec<usize>> {
     if uses.get(result.index()) != Some(&1) {
         return None;
     }
-    let rank = module.tensor(x)?.rank() as i64;
+    let rank = module.tensor(x)?.rank();
     let axes = module.known_integers(axes)?;
-    let inside = |axis: i64| usize::try_from(if axis < 0 { axis + rank } else { axis }).ok();
-    let axes: Vec<usize> = axes.into_iter().map(inside).collect::<Option<_>>()?;
-    (!axes.is_empty() && axes.iter().all(|&axis| (axis as i64) < rank)).then_some(axes)
+    let axes: Vec<usize> = axes.into_iter().map(|axis| axis_index(axis, rank)).collect::<Option<_>>()?;
+    (!axes.is_empty()).then_some(axes)
 }
 
 fn keeps(module: &Module, op: OpId) -> bool {

@@ -13,7 +13,9 @@
 //! Runs after `layout`, which moves Transposes through reductions but not through views.
 
 use super::Context;
-use crate::ir::{Attribute, Dim, DimExprs, Dims, Element, Module, OpId, OpName, Rewriter, ValueId, onnx};
+use crate::ir::{
+    Attribute, Dim, DimExprs, Dims, Element, Module, OpId, OpName, Rewriter, ValueId, axis_index, onnx,
+};
 
 /// Sums up to this length are accurate to 1e-6 along the last dimensions, where several elements are added at once.
 const LAST: Limits = Limits { long: 4096, few: 4096, uneven: 131_072, block: 1024, blocks: 256..=4096 };
@@ -90,10 +92,8 @@ impl Sum {
         } else {
             module.known_integers(*operation.operands.get(1)?)?
         };
-        let rank = dims.len() as i64;
-        let axes = axes.into_iter().map(|axis| if axis < 0 { axis + rank } else { axis });
-        let all_axes: Vec<i64> = axes.filter(|axis| (0..rank).contains(axis)).collect();
-        let mut axes: Vec<usize> = all_axes.iter().map(|&axis| axis as usize).collect();
+        let mut axes: Vec<usize> = axes.into_iter().filter_map(|axis| axis_index(axis, dims.len())).collect();
+        let all_axes: Vec<i64> = axes.iter().map(|&axis| axis as i64).collect();
         axes.retain(|&axis| dims[axis] != Dim::Known(1));
         axes.sort_unstable();
         let keepdims = is_pool || module.attribute(op, "keepdims").and_then(Attribute::as_integer) != Some(0);

@@ -22,7 +22,7 @@ pub(super) use approximate::{approx_top_k, mhlo_top_k};
 
 use super::type_inference::dims_fit;
 use super::{Elements, Lower, LowerError, Lowered, Values};
-use crate::ir::{Attribute, Dim, Element, OpId, Size, ValueId, chlo, onnx, stablehlo};
+use crate::ir::{Attribute, Dim, Element, OpId, Size, ValueId, axis_index, chlo, onnx, stablehlo};
 use comparator::{Key, Zeros, comparator};
 
 pub(super) const ROWS: &[Row] = &[
@@ -39,10 +39,7 @@ fn sort(cx: &mut Lower, op: OpId) -> Lowered {
         Some(_) => cx.attributes(op).integer("dimension")?,
         None => -1,
     };
-    let dimension = if dimension < 0 { dimension + sizes.len() as i64 } else { dimension };
-    let axis = usize::try_from(dimension)
-        .ok()
-        .filter(|&axis| axis < sizes.len())
+    let axis = axis_index(dimension, sizes.len())
         .ok_or_else(|| LowerError::attribute("dimension", "it is not a dimension of the operands"))?;
     let region =
         cx.module.op(op).regions.first().copied().ok_or_else(|| LowerError::form("no comparator"))?;

@@ -2,7 +2,7 @@
 
 use super::relation::{OpView, Relation, elementwise};
 use super::row_axis::{Partners, RowAxis, Slot, obstacle};
-use crate::ir::{OpName, chlo, stablehlo};
+use crate::ir::{OpName, axis_index, chlo, stablehlo};
 use crate::ops::WindowDimension;
 
 /// The relation of an op of this family.
@@ -109,9 +109,8 @@ fn sort(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     } else {
         Some(-1)
     };
-    let rank = view.rank(slot) as i64;
-    match dimension.map(|axis| if axis < 0 { axis + rank } else { axis }) {
-        Some(axis) if axis != rows.axis as i64 => Ok(view.slots().map(|slot| (slot, rows)).collect()),
+    match dimension.and_then(|axis| axis_index(axis, view.rank(slot))) {
+        Some(axis) if axis != rows.axis => Ok(view.slots().map(|slot| (slot, rows)).collect()),
         _ => obstacle("the rows are sorted"),
     }
 }

@@ -1,7 +1,7 @@
 //! Ops with indices along dimensions, on an operand without its Transpose: Gather, Pad, Resize, Slice.
 
-use super::transparent::{NewOperand, Order, Transposed, axis, remaining, unpermuted};
-use crate::ir::{Attribute, Data, Dims, Module, OpId, ValueId, onnx};
+use super::transparent::{NewOperand, Order, Transposed, remaining, unpermuted};
+use crate::ir::{Attribute, Data, Dims, Module, OpId, ValueId, axis_index, onnx};
 
 /// Such an op when its first operand is read without its Transpose.
 pub(super) fn step(module: &Module, op: OpId, order: Order) -> Option<Transposed> {
@@ -20,7 +20,7 @@ pub(super) fn step(module: &Module, op: OpId, order: Order) -> Option<Transposed
 /// A single index removes the dimension, a list keeps it.
 fn gather(module: &Module, op: OpId, dims: &Dims, order: Order) -> Option<Transposed> {
     let [_, indices] = module.op(op).operands[..] else { return None };
-    let axis = axis(module.attribute(op, "axis").map_or(Some(0), Attribute::as_integer)?, order.len())?;
+    let axis = axis_index(module.attribute(op, "axis").map_or(Some(0), Attribute::as_integer)?, order.len())?;
     let place = order[axis] as i64;
     let order = match module.tensor(indices)?.rank() {
         0 => remaining(&order, &[axis]),
@@ -34,7 +34,7 @@ fn gather(module: &Module, op: OpId, dims: &Dims, order: Order) -> Option<Transp
 fn slice(module: &Module, operands: &[ValueId], dims: &Dims, order: Order) -> Option<Transposed> {
     let [_, _, _, axes, ref steps @ ..] = operands[..] else { return None };
     let axes = module.known_integers(axes)?;
-    let moved = axes.into_iter().map(|value| Some(order[axis(value, order.len())?] as i64));
+    let moved = axes.into_iter().map(|value| Some(order[axis_index(value, order.len())?] as i64));
     let mut operands = vec![NewOperand::Base, NewOperand::Same, NewOperand::Same];
     operands.push(NewOperand::Integers(moved.collect::<Option<_>>()?));
     operands.extend(steps.iter().map(|_| NewOperand::Same));

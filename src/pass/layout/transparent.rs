@@ -1,7 +1,7 @@
 //! Which ops a Transpose can move past, and how they change.
 
 use super::places;
-use crate::ir::{Attribute, Class, Dim, Dims, Module, OpId, OpName, ValueId, onnx};
+use crate::ir::{Attribute, Class, Dim, Dims, Module, OpId, OpName, ValueId, axis_index, onnx};
 use crate::ops::OpAttributes;
 use smallvec::SmallVec;
 
@@ -93,7 +93,7 @@ pub(super) fn step(
             if !operation.operands.iter().all(|&operand| is_based(operand)) {
                 return None;
             }
-            let axis = axis(module.attribute(op, name)?.as_integer()?, common.len())?;
+            let axis = axis_index(module.attribute(op, name)?.as_integer()?, common.len())?;
             let operands = operation.operands.iter().map(|_| NewOperand::Base).collect();
             let axis = Some((name, common[axis] as i64));
             Some(Transposed { operands, axis, dims: unpermuted(dims, &common)?, order: common })
@@ -101,7 +101,8 @@ pub(super) fn step(
         TransposeClass::Reduction => {
             let [_, axes] = operation.operands[..] else { return None };
             let axes = module.known_integers(axes)?;
-            let axes: Option<Vec<usize>> = axes.into_iter().map(|value| axis(value, common.len())).collect();
+            let axes: Option<Vec<usize>> =
+                axes.into_iter().map(|value| axis_index(value, common.len())).collect();
             let axes = axes.filter(|axes| !axes.is_empty())?;
             let mut moved: Vec<i64> = axes.iter().map(|&axis| common[axis] as i64).collect();
             moved.sort_unstable();
@@ -191,12 +192,6 @@ fn moved_ones(module: &Module, op: OpId) -> Option<Order> {
     let ones = places(before, true).into_iter().zip(places(after, true));
     from.into_iter().zip(to).chain(ones).for_each(|(from, to)| order[to] = from);
     Some(order)
-}
-
-/// A dimension given by a number that may count from the last one.
-pub(super) fn axis(value: i64, rank: usize) -> Option<usize> {
-    let value = if value < 0 { value + rank as i64 } else { value };
-    usize::try_from(value).ok().filter(|&axis| axis < rank)
 }
 
 /// The permutation of a valid Transpose. A Reshape that moves dimensions of size 1 counts too.

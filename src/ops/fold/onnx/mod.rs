@@ -2,7 +2,7 @@
 //!
 //! Where ONNX leaves a result open, such as an integer division by zero, the op stays.
 
-use crate::ir::{Attribute, Element, OpName, onnx, stablehlo};
+use crate::ir::{Attribute, Element, OpName, axis_index, onnx, stablehlo};
 use crate::ops::fold::arithmetic::{float_maximum, float_minimum, map, pairs, zip};
 use crate::ops::fold::compare::shape_count;
 use crate::ops::fold::number::{float, float_bits, integer, is_computed_float, wrap};
@@ -224,11 +224,7 @@ fn choose(cx: &Folding) -> Option<Tensor> {
 /// A dimension from an attribute that may count from the last one.
 fn dimension(cx: &Folding, default: i64, rank: usize) -> Option<usize> {
     let axis = cx.module.attribute(cx.op, "axis").and_then(Attribute::as_integer).unwrap_or(default);
-    axis_at(axis, rank)
-}
-
-fn axis_at(axis: i64, rank: usize) -> Option<usize> {
-    usize::try_from(if axis < 0 { axis + rank as i64 } else { axis }).ok().filter(|&axis| axis < rank)
+    axis_index(axis, rank)
 }
 
 fn concat(cx: &Folding) -> Option<Tensor> {
@@ -284,7 +280,7 @@ fn gather(cx: &Folding) -> Option<Tensor> {
     cx.allow(shape_count(&sizes)?)?;
     let size = operand.sizes[axis];
     let positions = indices.view()?;
-    let positions = positions.iter().map(|&position| axis_at(position, size));
+    let positions = positions.iter().map(|&position| axis_index(position, size));
     let picked = operand.bits.select(Axis(axis), &positions.collect::<Option<Vec<_>>>()?);
     // The selection is not in row-major order in memory; its iteration is.
     let picked = ArrayD::from_shape_vec(IxDyn(&sizes), picked.iter().copied().collect()).ok()?;
@@ -301,7 +297,7 @@ fn reduce(cx: &Folding, integers: Integers, floats: Floats) -> Option<Tensor> {
         [axes] => list(axes)?,
         _ => cx.attributes().integers("axes").ok()?,
     };
-    let axes: Vec<usize> = axes.iter().map(|&axis| axis_at(axis, rank)).collect::<Option<_>>()?;
+    let axes: Vec<usize> = axes.iter().map(|&axis| axis_index(axis, rank)).collect::<Option<_>>()?;
     let selects = matches!(cx.module.op(cx.op).name, onnx::REDUCE_MAX | onnx::REDUCE_MIN);
     if element != cx.result.element || element == Element::F64 && !selects || axes.is_empty() {
         return None;
@@ -452,7 +448,7 @@ pub(crate) fn axis_slices(sizes: &[usize], lists: &[Vec<i64>]) -> Option<Vec<Axi
         sizes.iter().map(|&size| AxisSlice { first: 0, count: size, step: 1 }).collect();
     for (index, (&start, &end)) in starts.iter().zip(ends).enumerate() {
         let axis = lists.get(2).map_or(Some(index as i64), |axes| axes.get(index).copied())?;
-        let axis = usize::try_from(if axis < 0 { axis + sizes.len() as i64 } else { axis }).ok()?;
+        let axis = axis_index(axis, sizes.len())?;
         let step = lists.get(3).map_or(Some(1), |steps| steps.get(index).copied())?;
         let size = i64::try_from(*sizes.get(axis)?).ok()?;
         // Negative positions count from the end; then all are clamped (ONNX, Slice).
