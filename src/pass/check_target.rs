@@ -4,6 +4,7 @@
 //! see [`crate::target`].
 
 use super::Context;
+use super::target_limits::limit;
 use crate::diagnostic::catalog;
 use crate::ir::{Module, OpId, ValueId};
 use crate::target::{Gap, Misses, Place, Target};
@@ -39,7 +40,9 @@ pub fn missing(module: &Module, target: Target, opset: u32) -> (usize, Vec<Missi
     let nodes: Vec<OpId> =
         module.reachable_ops().into_iter().filter(|&op| module.op(op).name.is_node()).collect();
     let found = nodes.iter().filter_map(|&op| {
-        let why = unknown(module, op, target).or_else(|| gap(module, op, target, opset).map(phrase))?;
+        let limit = || limit(module, op, target).map(str::to_owned);
+        let gap = || gap(module, op, target, opset).map(phrase);
+        let why = unknown(module, op, target).or_else(gap).or_else(limit)?;
         Some(Missing { op, why })
     });
     (nodes.len(), found.collect())

@@ -34,6 +34,7 @@ mod signed_zeros;
 mod simplify_reductions;
 mod target_bits;
 mod target_forms;
+mod target_limits;
 mod target_loops;
 mod target_unsigned;
 mod tree_reduction;

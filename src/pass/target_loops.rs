@@ -111,9 +111,21 @@ fn as_scan(rewriter: &mut Rewriter, op: OpId, target: Target) -> Option<Vec<Valu
     let truth = rewriter.bytes(Element::Bool, &[], &[1]);
     let zero = rewriter.bytes(Element::I64, &[], &[0; 8]);
     let ones = rewriter.integers(&vec![1; usize::try_from(rounds).ok()?]);
-    rewriter.replace(number, count);
     rewriter.replace(going, is_going.unwrap_or(truth));
-    carried.iter().zip(&state).for_each(|(&old, &new)| rewriter.replace(old, new));
+    // A round after the last one reads the values of the first: the final ones may be positions after the end.
+    let firsts = [&[zero], inits].concat();
+    for ((&old, &new), &first) in
+        [&[number], carried].concat().iter().zip(&[&[count], &state[..]].concat()).zip(&firsts)
+    {
+        let read = match is_going {
+            None => new,
+            Some(is_going) => {
+                let block = body.block;
+                rewriter.module.create(onnx::WHERE, &[is_going, new, first]).end_of(block).like(new)
+            }
+        };
+        rewriter.replace(old, read);
+    }
     let mut returned = body.take(rewriter, target);
     let goes_on = returned.remove(0);
     let module = &mut *rewriter.module;

@@ -19,6 +19,7 @@ use std::sync::Arc;
 /// Runs the pass on all functions.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let Some(target) = cx.options.target else { return };
+    report_narrower(module, target, cx);
     let narrow = [(Element::BF16, Capability::Bf16), (Element::F16, Capability::F16)];
     let lacked: Vec<Element> =
         narrow.into_iter().filter(|&(_, has)| !target.can(has)).map(|(element, _)| element).collect();
@@ -39,6 +40,23 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         let mut widened = Widened { held, target, source: cx.source, refused: Vec::new() };
         Rewriter::new(module).function(function, &mut |rewriter, op| widened.visit(rewriter, op));
         cx.diagnostics.extend(widened.refused);
+    }
+}
+
+/// Reports the functions with values of 64 bits that the target stores in 32 bits.
+fn report_narrower(module: &Module, target: Target, cx: &mut Context) {
+    let narrower =
+        [(Element::F64, Element::F32, Capability::F64), (Element::I64, Element::I32, Capability::I64)];
+    for (wide, narrow, _) in narrower.into_iter().filter(|&(.., has)| !target.can(has)) {
+        for id in module.functions() {
+            let function = module.function(id);
+            let mut values = module.values_within([function.body]).into_iter();
+            if values.any(|value| module.tensor(value).is_some_and(|tensor| tensor.element == wide)) {
+                let (ty, via) = (wide.name().unwrap_or_default(), narrow.name().unwrap_or_default());
+                let op = module.symbols.get(function.name);
+                cx.diagnostics.push(catalog::ReducedPrecision { op, ty, via, at: function.span });
+            }
+        }
     }
 }
 

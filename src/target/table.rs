@@ -80,6 +80,12 @@ pub enum Capability {
     Bf16,
     /// `f16` is an element type.
     F16,
+    /// `f64` is an element type. rten reads it as `f32`.
+    F64,
+    /// `i64` is an element type. rten reads it as `i32`.
+    I64,
+    /// QuantizeLinear to `ui8` saturates all numbers. rten's takes those from 2^31 steps on for 0.
+    SaturatingQuantize,
     /// Floats of 8 bits are element types.
     Float8,
     /// Cast to `i64` makes integers. tract's makes its type of symbolic dimensions, which few ops take.
@@ -110,6 +116,8 @@ pub enum Capability {
     SpaceToDepth,
     /// Pad takes axes.
     PadAxes,
+    /// Pad takes negative numbers.
+    NegativePads,
     /// Clip and Relu keep NaN.
     ClippedNan,
     /// The sign of a float that is 0 is 0. rten's is 1.
@@ -304,6 +312,7 @@ pub const ROWS: &[Row] = &[
             Capability::DoubleTests,
             Capability::DoubleRounding,
             Capability::BackwardSlices,
+            Capability::NegativePads,
         ],
         gains: &[],
     },
@@ -319,6 +328,9 @@ pub const ROWS: &[Row] = &[
             Capability::Scan,
             Capability::Bf16,
             Capability::F16,
+            Capability::F64,
+            Capability::I64,
+            Capability::SaturatingQuantize,
             Capability::Float8,
             Capability::FirstOfEqual,
             Capability::OuterResizes,
@@ -345,6 +357,7 @@ pub const ROWS: &[Row] = &[
         elements: &[],
         lacks: &[
             Capability::LongGathers,
+            Capability::NegativePads,
             Capability::Scan,
             Capability::GroupedTransposes,
             Capability::StackedSlices,

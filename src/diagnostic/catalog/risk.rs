@@ -6,7 +6,8 @@ diagnostics! {
     /// An op is computed with less precision than the program has.
     ///
     /// ONNX Runtime has no kernel for this op on this type or on a wider one. The result is computed in the type that
-    /// the message names and cast back.
+    /// the message names and cast back. Some targets store all values of 64 bits in 32 bits, so that numbers beyond these
+    /// are lost: rten does so with `f64` and `i64`.
     ///
     /// An example that triggers it (written as an ONNX op, since every StableHLO op has an exact form on `f64`):
     ///

@@ -13,12 +13,12 @@ use crate::ir::{Attribute, Data, Dim, Element, Module, OpId, OpName, Rewriter, T
 use crate::target::Capability;
 use indexing::{chooses, gather_backward, gather_in_rows, gathers_along_many, goes_backward, place_of_best};
 use numbers::{
-    differs_from_zero, is_of_floats, makes_truths, max_and_min, max_with_zero, multiplies_integers,
-    sign_by_comparison, sum_of_products,
+    differs_from_zero, has_one_scale, is_of_floats, makes_truths, max_and_min, max_with_zero,
+    multiplies_integers, quantize_small, sign_by_comparison, sum_of_products,
 };
 use windows::{
-    convolve_back_planes, convolve_groups, convolve_planes, has_groups, has_known_blocks, is_of_volumes,
-    move_blocks, pad_all, pads_some, resize_inner, resizes_outer,
+    convolve_back_planes, convolve_groups, convolve_planes, cut_and_pad, cuts, has_groups, has_known_blocks,
+    is_of_volumes, move_blocks, pad_all, pads_some, resize_inner, resizes_outer,
 };
 
 /// Which ops a form applies to.
@@ -46,8 +46,10 @@ const FORMS: &[(Capability, OpName, Matches, Form)] = &[
     (Capability::Volumes, onnx::MAX_POOL, pools::is_of_volumes, pools::pool_twice),
     (Capability::SpaceToDepth, onnx::SPACE_TO_DEPTH, has_known_blocks, move_blocks),
     (Capability::PadAxes, onnx::PAD, pads_some, pad_all),
+    (Capability::NegativePads, onnx::PAD, cuts, cut_and_pad),
     (Capability::ClippedNan, onnx::CLIP, is_of_floats, max_and_min),
     (Capability::ClippedNan, onnx::RELU, is_of_floats, max_with_zero),
+    (Capability::SaturatingQuantize, onnx::QUANTIZE_LINEAR, has_one_scale, quantize_small),
     (Capability::SignOfZero, onnx::SIGN, is_of_floats, sign_by_comparison),
     (Capability::CastToBool, onnx::CAST, makes_truths, differs_from_zero),
     (Capability::IntegerProducts, onnx::MAT_MUL, multiplies_integers, sum_of_products),

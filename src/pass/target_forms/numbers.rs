@@ -104,3 +104,22 @@ pub(super) fn sum_of_products(rewriter: &mut Rewriter, op: OpId) -> Option<Value
     let axis = rewriter.integers(&[-2]);
     Some(rewriter.create(onnx::REDUCE_SUM, &[products, axis]).int("keepdims", 0).like(result))
 }
+
+pub(super) fn has_one_scale(module: &Module, op: OpId) -> bool {
+    let scale = operand(module, op, 1);
+    scale.is_some_and(|scale| scale.rank() == 0 && scale.element == Element::F32)
+        && result(module, op).is_some_and(|tensor| tensor.element == Element::U8)
+}
+
+/// Quantizes numbers of at most 2^16 steps: others saturate too.
+pub(super) fn quantize_small(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
+    let (operands, result) = (rewriter.module.op(op).operands.clone(), rewriter.module.op(op).results[0]);
+    let [value, scale] = [operands[0], operands[1]];
+    let steps = rewriter.bytes(Element::F32, &[], &65536f32.to_le_bytes());
+    let limit = rewriter.create(onnx::MUL, &[scale, steps]).like(scale);
+    let least = rewriter.create(onnx::NEG, &[limit]).like(scale);
+    let small = rewriter.create(onnx::MAX, &[value, least]).like(value);
+    let small = rewriter.create(onnx::MIN, &[small, limit]).like(value);
+    let operands: Vec<ValueId> = [small].into_iter().chain(operands[1..].iter().copied()).collect();
+    Some(rewriter.create_like(op, &operands).like(result))
+}

@@ -281,3 +281,39 @@ pub(super) fn pad_all(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
     inputs.extend(operands.get(2).filter(|&&value| value != rewriter.module.absent()));
     Some(rewriter.create_like(op, &inputs).like(result))
 }
+
+pub(super) fn cuts(module: &Module, op: OpId) -> bool {
+    let pads = module.op(op).operands.get(1).and_then(|&pads| module.known_integers(pads));
+    pads.is_some_and(|pads| pads.iter().any(|&pad| pad < 0)) && module.op(op).operands.len() < 4
+}
+
+/// A Slice for negative padding, before a Pad for the rest.
+pub(super) fn cut_and_pad(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
+    let operands = rewriter.module.op(op).operands.clone();
+    let result = rewriter.module.op(op).results[0];
+    let own = operand(rewriter.module, op, 0)?.clone();
+    let pads = rewriter.module.known_integers(operands[1])?;
+    let (before, after) = pads.split_at_checked(own.rank())?;
+    let mut value = operands[0];
+    let mut dims = own.dims.clone();
+    let wanted = super::result(rewriter.module, op)?.dims.clone();
+    for (axis, (&before, &after)) in before.iter().zip(after).enumerate() {
+        if before >= 0 && after >= 0 {
+            continue;
+        }
+        let kept = dims[axis].known().map(|size| size + before.min(0) + after.min(0));
+        dims[axis] = match kept {
+            Some(kept) => Dim::Known(kept.max(0)),
+            None if before <= 0 && after <= 0 => wanted[axis],
+            None => return None,
+        };
+        let end = if after < 0 { after } else { i64::MAX };
+        let lists = [(-before).max(0), end, axis as i64, 1].map(|number| rewriter.integers(&[number]));
+        let inputs = [value, lists[0], lists[1], lists[2], lists[3]];
+        value = rewriter.create(onnx::SLICE, &inputs).out(own.element, &dims);
+    }
+    let rest: Vec<i64> = pads.iter().map(|&pad| pad.max(0)).collect();
+    let rest = rewriter.integers(&rest);
+    let inputs: Vec<ValueId> = [value, rest].into_iter().chain(operands[2..].iter().copied()).collect();
+    Some(rewriter.create_like(op, &inputs).like(result))
+}
