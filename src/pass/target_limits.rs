@@ -12,6 +12,8 @@ const LIMITS: &[(Capability, OpName, Matches, &str)] = &[
     (Capability::SameLower, onnx::AVERAGE_POOL, pads_before, NO_SAME_LOWER),
     (Capability::SameLower, onnx::CONV, pads_before, NO_SAME_LOWER),
     (Capability::SameLower, onnx::MAX_POOL, pads_before, NO_SAME_LOWER),
+    (Capability::LongProducts, onnx::CONV, is_of_long_integers, "no products of 64-bit integers"),
+    (Capability::LongProducts, onnx::MAT_MUL, is_of_long_integers, "no products of 64-bit integers"),
 ];
 
 const NO_SAME_LOWER: &str = "no padding whose larger half is before the elements";
@@ -27,4 +29,9 @@ pub fn limit(module: &Module, op: OpId, target: Target) -> Option<&'static str> 
 
 fn pads_before(module: &Module, op: OpId) -> bool {
     module.attribute(op, "auto_pad").and_then(Attribute::as_str) == Some("SAME_LOWER")
+}
+
+fn is_of_long_integers(module: &Module, op: OpId) -> bool {
+    let first = module.op(op).operands.first().and_then(|&value| module.tensor(value));
+    first.is_some_and(|tensor| tensor.element.is_integer() && tensor.element.bits() == 64)
 }

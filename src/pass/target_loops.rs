@@ -127,6 +127,9 @@ fn as_scan(rewriter: &mut Rewriter, op: OpId, target: Target) -> Option<Vec<Valu
         rewriter.replace(old, read);
     }
     let mut returned = body.take(rewriter, target);
+    if stops {
+        rewriter.block(body.block, &mut guard);
+    }
     let goes_on = returned.remove(0);
     let module = &mut *rewriter.module;
     let block = body.block;
@@ -147,6 +150,35 @@ fn as_scan(rewriter: &mut Rewriter, op: OpId, target: Target) -> Option<Vec<Valu
     let operands = [own_inits, inits, &[ones]].concat();
     let scan = rewriter.create(onnx::SCAN, &operands).int("num_scan_inputs", 1).region(body.region);
     Some(scan.values(&[own_types, &result_types].concat()).split_off(own))
+}
+
+/// Keeps the positions of a Gather in range: a loop that does not begin may have other ones, and tract ends the process.
+fn guard(rewriter: &mut Rewriter, op: OpId) -> bool {
+    let module = &mut *rewriter.module;
+    if module.op(op).name != onnx::GATHER {
+        return true;
+    }
+    let (data, index) = (module.op(op).operands[0], module.op(op).operands[1]);
+    let axis = module.attribute(op, "axis").and_then(Attribute::as_integer).unwrap_or_default();
+    let size = module.tensor(data).and_then(|tensor| {
+        let axis = if axis < 0 { axis + tensor.rank() as i64 } else { axis };
+        tensor.dims.get(usize::try_from(axis).ok()?)?.known()
+    });
+    let element = module.tensor(index).map(|tensor| tensor.element);
+    let is_guarded =
+        module.constant_of(index).is_some() || module.defining_operands::<2>(index, onnx::MIN).is_some();
+    let (Some(size), Some(element @ (Element::I32 | Element::I64))) = (size, element) else { return true };
+    if is_guarded || size == 0 {
+        return true;
+    }
+    let bound = |rewriter: &mut Rewriter, number: i64| {
+        rewriter.bytes(element, &[], &number.to_le_bytes()[..element.bytes()])
+    };
+    let (low, high) = (bound(rewriter, -size), bound(rewriter, size - 1));
+    let inside = rewriter.create(onnx::MAX, &[index, low]).like(index);
+    let inside = rewriter.create(onnx::MIN, &[inside, high]).like(index);
+    rewriter.module.op_mut(op).operands[1] = inside;
+    true
 }
 
 /// What a `Scan` reads or writes slice by slice: the dimension, and whether the last slice is the first.

@@ -126,6 +126,8 @@ pub enum Capability {
     CastToBool,
     /// MatMul takes integers.
     IntegerProducts,
+    /// MatMul takes integers of 64 bits. tract ends the process.
+    LongProducts,
     /// `auto_pad` may be `SAME_LOWER`. rten pads as with `SAME_UPPER`.
     SameLower,
     /// GatherElements takes dimensions of more than 63 elements. NumPy's `choose`, with which ONNX's evaluator computes it,
@@ -313,6 +315,7 @@ pub const ROWS: &[Row] = &[
             Capability::DoubleRounding,
             Capability::BackwardSlices,
             Capability::NegativePads,
+            Capability::LongProducts,
         ],
         gains: &[],
     },

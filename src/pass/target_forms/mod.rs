@@ -14,7 +14,7 @@ use crate::target::Capability;
 use indexing::{chooses, gather_backward, gather_in_rows, gathers_along_many, goes_backward, place_of_best};
 use numbers::{
     differs_from_zero, has_one_scale, is_of_floats, makes_truths, max_and_min, max_with_zero,
-    multiplies_integers, quantize_small, sign_by_comparison, sum_of_products,
+    multiplies_integers, multiplies_long_integers, quantize_small, sign_by_comparison, sum_of_products,
 };
 use windows::{
     convolve_back_planes, convolve_groups, convolve_planes, cut_and_pad, cuts, has_groups, has_known_blocks,
@@ -52,6 +52,7 @@ const FORMS: &[(Capability, OpName, Matches, Form)] = &[
     (Capability::SaturatingQuantize, onnx::QUANTIZE_LINEAR, has_one_scale, quantize_small),
     (Capability::SignOfZero, onnx::SIGN, is_of_floats, sign_by_comparison),
     (Capability::CastToBool, onnx::CAST, makes_truths, differs_from_zero),
+    (Capability::LongProducts, onnx::MAT_MUL, multiplies_long_integers, sum_of_products),
     (Capability::IntegerProducts, onnx::MAT_MUL, multiplies_integers, sum_of_products),
     (Capability::LongGathers, onnx::GATHER_ELEMENTS, gathers_along_many, gather_in_rows),
     (Capability::GroupedTransposes, onnx::CONV_TRANSPOSE, has_groups, convolve_groups),

@@ -87,6 +87,11 @@ pub(super) fn multiplies_integers(module: &Module, op: OpId) -> bool {
     products().is_some_and(|products| products <= PRODUCTS)
 }
 
+pub(super) fn multiplies_long_integers(module: &Module, op: OpId) -> bool {
+    operand(module, op, 0).is_some_and(|tensor| tensor.element.bits() == 64)
+        && multiplies_integers(module, op)
+}
+
 /// The sum of the products of rows and columns.
 pub(super) fn sum_of_products(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
     let (operands, result) = (rewriter.module.op(op).operands.clone(), rewriter.module.op(op).results[0]);
