@@ -62,7 +62,11 @@ TOOLS = {tool.__name__: tool for tool in (symbolic_shape_inference, quantize_sta
 
 
 def inputs(model: onnx.ModelProto, seed: int) -> dict[str, np.ndarray]:
-    """Random inputs of a model; symbolic sizes are 2."""
+    """Random inputs of a model; symbolic sizes are 2.
+
+    Weights can be inputs too: floats are small and positive, because that of a variance must be, and large ones overflow in
+    f16.
+    """
     random = np.random.default_rng(seed)
     constants = {tensor.name for tensor in model.graph.initializer}
     made = {}
@@ -73,7 +77,7 @@ def inputs(model: onnx.ModelProto, seed: int) -> dict[str, np.ndarray]:
         shape = [size.dim_value or 2 for size in tensor.shape.dim]
         dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
         # Small integers are valid indices of most tables.
-        numbers = random.standard_normal(shape) if dtype.kind == "f" else random.integers(0, 2, shape)
+        numbers = random.random(shape) / 10 if dtype.kind == "f" else random.integers(0, 2, shape)
         made[value.name] = np.asarray(numbers).astype(dtype)
     return made
 

@@ -186,6 +186,7 @@ impl Lower<'_> {
 
     /// Reductions of `f32`: those of `bool` came with opset 20 and are slower, and few runtimes have those of bytes.
     fn reduce_bool(&mut self, combiner: Combiner, value: ValueId, dimensions: &[i64]) -> ValueId {
+        let count = self.count_along(&self.dims(value), dimensions);
         let name = match combiner {
             Combiner::Xor => {
                 let counted = self.cast(value, Element::I64);
@@ -194,9 +195,12 @@ impl Lower<'_> {
                 return self.cast(odd, Element::Bool);
             }
             Combiner::And | Combiner::Multiply | Combiner::Minimum => onnx::REDUCE_MIN,
+            // A sum of ones and zeros is zero if all are. ONNX Runtime's symbolic shape inference reads its axes, and
+            // those of no extremum.
+            _ if count.known().is_some_and(|count| count <= LARGEST_COUNT_OF_TRUE) => onnx::REDUCE_SUM,
             _ => onnx::REDUCE_MAX,
         };
-        let some = self.module.dim_exprs.is_at_least(self.count_along(&self.dims(value), dimensions), 1);
+        let some = self.module.dim_exprs.is_at_least(count, 1);
         let numbers = self.cast(value, Element::F32);
         let reduced = self.reduction(name, numbers, dimensions);
         if some {
@@ -375,6 +379,9 @@ impl Lower<'_> {
         self.slice(value, &starts, &limits, &steps)
     }
 }
+
+/// Longer sums of floats would be split for their accuracy.
+const LARGEST_COUNT_OF_TRUE: i64 = 512;
 
 /// The number of bits that count the elements of any tensor that fits in memory.
 const LARGEST_COUNT_BITS: u32 = 37;
