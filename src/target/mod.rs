@@ -64,7 +64,12 @@ impl Target {
     /// The element types of an operand for which an op has a kernel on the CPU, or `None` if no table limits them.
     /// Nodes that an accelerator lacks run on the CPU, with the kernels of ONNX Runtime.
     pub fn elements(self, op: OpName, opset: u32, operand: usize) -> Option<Vec<Element>> {
-        let provider = if self.row.is_onnxruntime { kernels::Provider::Cpu } else { self.row.kernels };
+        let provider = match (self.row.is_onnxruntime, self.row.misses) {
+            (true, _) => kernels::Provider::Cpu,
+            // Some release of ONNX Runtime runs them.
+            (false, Misses::FallsBack) => return None,
+            (false, Misses::Refuses) => self.row.kernels,
+        };
         provider.table().elements(op.mnemonic(), opset, self.release.number, operand)
     }
 
