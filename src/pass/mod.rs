@@ -16,6 +16,8 @@ mod fuse;
 mod half_floats;
 mod inline;
 mod insert_casts;
+mod integer_nodes;
+mod integer_ranges;
 mod io_layout;
 mod layout;
 mod lift_weights;
@@ -34,6 +36,7 @@ mod signed_zeros;
 mod simplify_reductions;
 mod target_bits;
 mod target_forms;
+mod target_integers;
 mod target_limits;
 mod target_loops;
 mod target_unsigned;
@@ -234,10 +237,15 @@ pub const PIPELINE: &[Pass] = &[
     ),
     Pass::new(
         "target_unsigned",
-        "`ui32` arithmetic takes the form that the target computes correctly",
+        "`ui32` is stored as `i32` for a target that lacks it",
         target_unsigned::run,
     ),
     Pass::new("target_bits", "bitwise ops become arithmetic for a target that lacks them", target_bits::run),
+    Pass::new(
+        "target_integers",
+        "integer arithmetic takes the form that the target computes exactly",
+        target_integers::run,
+    ),
     Pass::new(
         "check_target",
         "nodes that the target does not run are reported, if one is named",

@@ -1,7 +1,8 @@
 //! Writes loops in the form that the target has.
 //!
 //! tract has `Scan` and no `Loop`, rten `Loop` and no `Scan`. The `Scan` of ONNX's reference evaluator ignores its axes, and
-//! concatenates slices instead of stacking them. A `Loop` with a constant trip count becomes a `Scan` over as many ones, which
+//! concatenates slices instead of stacking them. OpenVINO may compute a carried value of a `Scan` in the memory of a slice, and
+//! overwrite it with the next one. A `Loop` with a constant trip count becomes a `Scan` over as many ones, which
 //! count the iterations; if it can also stop early, the carried values stay what they are from then on. Any other `Loop` stays, and
 //! [`check_target`](super::check_target) reports it.
 

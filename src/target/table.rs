@@ -65,13 +65,16 @@ pub enum Misses {
 /// What a target may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
-    /// `ui32` from 2^31 on, and constants beyond the range of `i32`, keep their values. OpenVINO computes integers in
-    /// `i32`: it clamps constants, divides instead of shifting to the right, and compares as signed numbers.
+    /// `ui32` is an element type of arithmetic. OpenVINO computes it as `i32`, also where the sign matters.
     Unsigned,
+    /// Integer arithmetic is exact. OpenVINO computes `i64` in `i32`, and much of `i32` in `f32`.
+    ExactIntegers,
     /// A product of transposed `f64` matrices, as which ONNX Runtime computes a MatMul of Transposes, has a kernel.
     TransposedDoubles,
     /// `Loop`.
     Loop,
+    /// A `Loop` with a negative number of iterations ends. OpenVINO's does not.
+    NegativeTripCounts,
     /// `Scan`.
     Scan,
     /// Several `If` in a graph.
@@ -104,6 +107,17 @@ pub enum Capability {
     BackwardSlices,
     /// ArgMax and ArgMin return the first of equal elements, or the last if asked. rten's return any.
     FirstOfEqual,
+    /// `f64` has 53 digits. OpenVINO computes it in `f32`.
+    Doubles,
+    /// Greater and GreaterOrEqual are false for NaN, and Max and Min return NaN. OpenVINO's are true, and return the second
+    /// operand.
+    NanComparisons,
+    /// The padding of Pad may be computed. OpenVINO pads with zeros then.
+    ComputedPadding,
+    /// Constants without elements have a shape. OpenVINO takes them for scalars.
+    EmptyConstants,
+    /// A Reshape of a product of matrices makes a scalar. OpenVINO crashes; it takes a Squeeze.
+    ScalarReshapes,
     /// Resize takes any dimensions. rten's takes the last two.
     OuterResizes,
     /// Convolutions and pools take volumes.
@@ -133,6 +147,8 @@ pub enum Capability {
     /// GatherElements takes dimensions of more than 63 elements. NumPy's `choose`, with which ONNX's evaluator computes it,
     /// does not.
     LongGathers,
+    /// GatherElements takes a Slice. OpenVINO leaves out the Slice, also if it is along another dimension.
+    SlicedGathers,
     /// ConvTranspose takes groups.
     GroupedTransposes,
     /// `Loop` stacks the slices that its body returns. ONNX's evaluator concatenates them.
@@ -291,7 +307,18 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: false,
         misses: Misses::Refuses,
         elements: &[],
-        lacks: &[Capability::Unsigned],
+        lacks: &[
+            Capability::Scan,
+            Capability::Unsigned,
+            Capability::ExactIntegers,
+            Capability::Doubles,
+            Capability::NegativeTripCounts,
+            Capability::NanComparisons,
+            Capability::ComputedPadding,
+            Capability::EmptyConstants,
+            Capability::ScalarReshapes,
+            Capability::SlicedGathers,
+        ],
         gains: &[],
     },
     Row {

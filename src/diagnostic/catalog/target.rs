@@ -323,17 +323,16 @@ diagnostics! {
 
     /// The target would compute a node incorrectly, without an error.
     ///
-    /// OpenVINO computes integers in `i32` on CPUs. It divides `ui32` as signed numbers, converts it to `i64` as a signed
-    /// number, and clamps constants outside the range of `i32`. The compiler writes shifts, comparisons and sums of
-    /// `ui32`, which random numbers need, in a form that is right there.
+    /// OpenVINO computes integers of 64 bits in 32 on CPUs, and much of `i32` in `f32`. The compiler writes the
+    /// arithmetic of `i32` and `ui32` in forms that are exact there. It refuses constants that `i32` does not have, `ui32`
+    /// that becomes `i64`, and products of large integer matrices.
     ///
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// func.func public @main(%x: tensor<4xui32>) -> tensor<4xui32> {
-    ///   %c = stablehlo.constant dense<10> : tensor<4xui32>
-    ///   %0 = stablehlo.remainder %x, %c : tensor<4xui32>
-    ///   return %0 : tensor<4xui32>
+    /// func.func public @main(%x: tensor<4xui32>) -> tensor<4xi64> {
+    ///   %0 = stablehlo.convert %x : (tensor<4xui32>) -> tensor<4xi64>
+    ///   return %0 : tensor<4xi64>
     /// }
     /// ```
     ///

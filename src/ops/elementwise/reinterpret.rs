@@ -8,6 +8,7 @@ use crate::ops::formula::cast;
 use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{elementwise, movement, rule};
 use crate::ops::{Elements, Lower, Lowered};
+use crate::target::Capability;
 
 pub(super) const ROWS: &[Row] = &[
     row(stablehlo::BITCAST_CONVERT, rule(1, movement::bitcast_convert), Elements::PLAIN, bitcast_convert)
@@ -50,6 +51,9 @@ pub(in crate::ops) fn bits_are_negative<'f>([x]: [Term<'f>; 1]) -> Term<'f> {
 pub(in crate::ops) fn next_after(cx: &mut Lower, x: ValueId, y: ValueId) -> ValueId {
     let element = cx.element(x);
     let format = FloatBits::of(element);
+    if element != Element::F64 && !cx.options.can(Capability::Doubles) {
+        return cx.formula([x, y], |[x, y]| neighbor_by_bits(x, y));
+    }
     cx.formula([x, y], |[x, y]| {
         let (start, end) = (x.cast(Element::F64), y.cast(Element::F64));
         let direction = end.greater(start).cast(Element::F64) - end.less(start).cast(Element::F64);
@@ -60,6 +64,19 @@ pub(in crate::ops) fn next_after(cx: &mut Lower, x: ValueId, y: ValueId) -> Valu
         let next = start.equal(end).select(end, next).cast(element);
         (x.is_nan() | y.is_nan()).select(f64::NAN, next)
     })
+}
+
+/// The next float by its bits, which are those of a number that is one larger or smaller.
+fn neighbor_by_bits<'f>(x: Term<'f>, y: Term<'f>) -> Term<'f> {
+    let element = x.element();
+    let word = unsigned(signed_of(element));
+    let away = x.greater(0.0).select(y.greater(x), y.less(x));
+    let bits = bits_of(x, word);
+    let moved = float_of(away.select(bits + 1i64, bits - 1i64), element);
+    let smallest = float_of(bits.beside(1i64), element);
+    let next = x.equal(0.0).select(y.less(0.0).select(-smallest, smallest), moved);
+    let next = x.equal(y).select(y, next);
+    (x.is_nan() | y.is_nan()).select(f64::NAN, next)
 }
 
 /// A value that rounds to the next number of a format narrower than `f64`: adds more than half and less than one and

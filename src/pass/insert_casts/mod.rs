@@ -17,8 +17,7 @@ use crate::ir::{
 use crate::ops::{self, EXCESS_PRECISION, LowerError};
 use crate::source::Span;
 use crate::target::{self, Capability, Target};
-pub(super) use rules::wraps;
-use rules::{RULES, Rule, Widening};
+use rules::{RULES, Rule, Widening, wraps};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 use std::rc::Rc;
@@ -190,6 +189,10 @@ impl Legalize<'_, '_> {
         let rule = rule(self.module, op)?;
         let main = self.module.op(op).operands.get(rule.main).copied()?;
         let element = self.module.tensor(main)?.element;
+        if element == Element::U32 && !self.cx.options.can(Capability::Unsigned) {
+            // The pass `target_unsigned` has a form for it.
+            return None;
+        }
         if rule.op == onnx::MAT_MUL
             && element.is_integer()
             && !self.cx.options.can(Capability::IntegerProducts)

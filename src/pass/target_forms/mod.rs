@@ -6,6 +6,7 @@ mod indexing;
 mod loops;
 mod numbers;
 mod pools;
+mod special;
 mod windows;
 
 use super::Context;
@@ -55,6 +56,14 @@ const FORMS: &[(Capability, OpName, Matches, Form)] = &[
     (Capability::LongProducts, onnx::MAT_MUL, multiplies_long_integers, sum_of_products),
     (Capability::IntegerProducts, onnx::MAT_MUL, multiplies_integers, sum_of_products),
     (Capability::LongGathers, onnx::GATHER_ELEMENTS, gathers_along_many, gather_in_rows),
+    (Capability::SlicedGathers, onnx::GATHER_ELEMENTS, special::gathers_slice, gather_in_rows),
+    (Capability::NanComparisons, onnx::GREATER, is_of_floats, special::turned),
+    (Capability::NanComparisons, onnx::GREATER_OR_EQUAL, is_of_floats, special::turned),
+    (Capability::NanComparisons, onnx::MAX, special::ends_with_constant, special::constant_first),
+    (Capability::NanComparisons, onnx::MIN, special::ends_with_constant, special::constant_first),
+    (Capability::ComputedPadding, onnx::PAD, special::computes_padding, special::select_padding),
+    (Capability::EmptyConstants, onnx::CONSTANT, special::is_empty, special::empty_slice),
+    (Capability::ScalarReshapes, onnx::RESHAPE, special::makes_scalar, special::squeeze),
     (Capability::GroupedTransposes, onnx::CONV_TRANSPOSE, has_groups, convolve_groups),
 ];
 
@@ -71,6 +80,9 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     for function in module.functions() {
         Rewriter::new(module).function(function, &mut |rewriter, op| {
             let name = rewriter.module.op(op).name;
+            if name == onnx::LOOP && !target.can(Capability::NegativeTripCounts) {
+                special::count_from_zero(rewriter, op);
+            }
             let form = forms.iter().find(|(_, of, matches, _)| *of == name && matches(rewriter.module, op));
             let Some((.., form)) = form else { return true };
             let Some(value) = form(rewriter, op) else { return true };
