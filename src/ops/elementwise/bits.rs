@@ -2,6 +2,7 @@
 
 use super::Term;
 use super::formula::cast;
+use super::powers::{count_ones_by_quotients, divide_by_power, has_powers, multiply_by_power};
 use crate::ir::stablehlo;
 use crate::ir::{Dim, Element, OpName, ValueId, onnx};
 use crate::ops::Elements;
@@ -9,7 +10,6 @@ use crate::ops::Lower;
 use crate::ops::elementwise::{binary, unary};
 use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{BINARY, UNARY};
-use crate::target::Capability;
 
 pub(super) const ROWS: &[Row] = &[
     row(stablehlo::AND, BINARY, Elements::BITS.or(Elements::INT4), |cx, op| binary(cx, op, bitwise_and)),
@@ -19,8 +19,15 @@ pub(super) const ROWS: &[Row] = &[
     .note("from Log in f64"),
     row(stablehlo::NOT, UNARY, Elements::BITS.or(Elements::INT4), |cx, op| unary(cx, op, |x| !x)),
     row(stablehlo::OR, BINARY, Elements::BITS.or(Elements::INT4), |cx, op| binary(cx, op, bitwise_or)),
-    row(stablehlo::POPCNT, UNARY, Elements::INTEGER, |cx, op| unary(cx, op, count_ones))
-        .note("parallel bit counting"),
+    row(stablehlo::POPCNT, UNARY, Elements::INTEGER, |cx, op| {
+        let operand = cx.operand(op, 0)?;
+        let element = cx.element(operand);
+        if has_powers(cx, element) {
+            return Ok(count_ones_by_quotients(cx, operand).into());
+        }
+        unary(cx, op, count_ones)
+    })
+    .note("parallel bit counting"),
     row(stablehlo::SHIFT_LEFT, BINARY, Elements::INTEGER, |cx, op| binary(cx, op, shift_left))
         .note("BitShift, which is unsigned only"),
     row(stablehlo::SHIFT_RIGHT_ARITHMETIC, BINARY, Elements::INTEGER, |cx, op| {
@@ -72,7 +79,7 @@ fn shifted(element: Element) -> Element {
 }
 
 /// The bits as an unsigned number, without the sign in the bits above them.
-fn as_unsigned(x: Term) -> Term {
+pub(super) fn as_unsigned(x: Term) -> Term {
     x.cast(unsigned(x.element()))
 }
 
@@ -136,23 +143,10 @@ pub(in crate::ops) fn shift_left(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> 
     if amounts == Amounts::NotLess {
         return cx.integer(element, 0);
     }
-    if element == Element::I32 && !cx.options.can(Capability::Shifts) {
+    if has_powers(cx, element) {
         return multiply_by_power(cx, lhs, rhs);
     }
     cx.formula([lhs, rhs], |[x, amount]| shift(x, element, amount, amounts, Term::shift_left))
-}
-
-/// The product with a power of two from a table, whose last entry is for amounts that shift all bits out.
-fn multiply_by_power(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> ValueId {
-    let bytes: Vec<u8> = (0..32).map(|bit| 1u32 << bit).chain([0]).flat_map(u32::to_le_bytes).collect();
-    let powers = cx.constant(Element::I32, &[33], &bytes);
-    let index = cx.formula([rhs], |[amount]| {
-        let is_inside = amount.less(32i64) & !amount.less(0i64);
-        is_inside.select(amount, 32i64)
-    });
-    let sizes = cx.dims(index);
-    let power = cx.node(onnx::GATHER, &[powers, index]).int("axis", 0).out(Element::I32, &sizes);
-    cx.elementwise(onnx::MUL, &[lhs, power])
 }
 
 /// What a shift to the right fills in.
@@ -168,6 +162,9 @@ pub(in crate::ops) enum Right {
 pub(in crate::ops) fn shift_right(cx: &mut Lower, lhs: ValueId, rhs: ValueId, kind: Right) -> ValueId {
     let element = cx.element(lhs);
     let by_sign = kind == Right::Arithmetic;
+    if has_powers(cx, element) {
+        return divide_by_power(cx, lhs, rhs, kind);
+    }
     let highest = i64::from(element.bits()) - 1;
     let (rhs, amounts) = match (Amounts::of(cx, rhs, element), by_sign) {
         (Amounts::NotLess, false) => return cx.integer(element, 0),
@@ -195,7 +192,7 @@ pub(in crate::ops) fn shift_right(cx: &mut Lower, lhs: ValueId, rhs: ValueId, ki
 }
 
 /// The signed type of the same width.
-fn signed(element: Element) -> Element {
+pub(super) fn signed(element: Element) -> Element {
     match element {
         Element::U8 => Element::I8,
         Element::U16 => Element::I16,

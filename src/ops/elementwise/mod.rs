@@ -7,6 +7,7 @@ mod compare;
 mod convert;
 mod float_bits;
 mod power;
+mod powers;
 mod reinterpret;
 mod rounding;
 mod small_float;
