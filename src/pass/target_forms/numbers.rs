@@ -82,7 +82,7 @@ pub(super) fn multiplies_integers(module: &Module, op: OpId) -> bool {
     let products = || {
         let (left, all) = (matrix(0)?, matrix(1)?);
         let result = result(module, op)?.count()?;
-        Some(i64::try_from(result).ok()?.saturating_mul(*left.last()?).max(i64::from(all.is_empty())))
+        Some(result.saturating_mul(*left.last()?).max(i64::from(all.is_empty())))
     };
     products().is_some_and(|products| products <= PRODUCTS)
 }
