@@ -87,6 +87,13 @@ impl Exact<'_> {
         if !matches!(element, Element::I32 | Element::I64 | Element::U64) {
             return Ok(None);
         }
+        if name == onnx::CAST {
+            let to = operation.results.first().and_then(|&result| module.tensor(result)).map(|to| to.element);
+            let range = self.ranges.of(module, first);
+            let fits = |to: Element| Range::of(to).low <= range.low && range.high <= Range::of(to).high;
+            let wraps = to.filter(|&to| to.is_integer() && to.bits() == 16 && !fits(to));
+            return Ok(wraps.map(|to| wrapped(rewriter, element, first, to)));
+        }
         let operands = operation.operands.clone();
         let second = || operands.get(1).copied().ok_or("has no such form");
         let Some(&result) = operation.results.first() else { return Ok(None) };
@@ -324,6 +331,18 @@ fn saturated(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
     let cast = nodes.cast(value, to);
     let highest = nodes.number(i64::from(i32::MAX));
     Some(nodes.select(is_beyond, highest, cast))
+}
+
+/// A cast to 16 bits, which the runtime stores in 32 without cutting them.
+fn wrapped(rewriter: &mut Rewriter, element: Element, value: ValueId, to: Element) -> ValueId {
+    let mut nodes = Nodes::new(rewriter, element);
+    let all = (1i64 << to.bits()) - 1;
+    let half = if to.is_signed() { 1i64 << (to.bits() - 1) } else { 0 };
+    let offset = nodes.number(half);
+    let moved = if half > 0 { nodes.add(value, offset) } else { value };
+    let kept = nodes.mask(moved, all);
+    let kept = if half > 0 { nodes.sub(kept, offset) } else { kept };
+    nodes.cast(kept, to)
 }
 
 /// Whether floats are clamped to less than 2^31, or are integers of fewer bits.
