@@ -355,6 +355,7 @@ pub const ROWS: &[Row] = &[
         misses: Misses::Refuses,
         elements: RTEN,
         lacks: &[
+            Capability::Unsigned,
             Capability::Scan,
             Capability::Bf16,
             Capability::F16,
