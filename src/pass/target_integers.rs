@@ -187,8 +187,9 @@ impl Exact<'_> {
             };
             let is_constant = module.constant_of(value).is_some()
                 && module.tensor(value).is_some_and(|tensor| tensor.element.is_integer());
-            is_constant && !is_harmless && self.ranges.of(module, value).magnitude() > i64::from(i32::MAX) + 1
-                || is_constant && !is_harmless && self.ranges.of(module, value).high > i64::from(i32::MAX)
+            let range = self.ranges.of(module, value);
+            let is_within = range.low >= i64::from(i32::MIN) && range.high <= i64::from(i32::MAX);
+            is_constant && !is_harmless && !is_within
         };
         operation
             .operands

@@ -78,8 +78,8 @@ impl Unsigned<'_> {
         let block = module.entry_block(module.function(function).body);
         let inputs: Vec<ValueId> =
             block.map(|block| module.block(block).arguments.clone()).unwrap_or_default();
-        for &value in &self.held {
-            if !inputs.contains(&value) {
+        for value in module.values_within([module.function(function).body]) {
+            if self.held.contains(&value) && !inputs.contains(&value) {
                 let ty = module.value_type(value);
                 module.value_mut(value).ty = module.with_element(ty, Element::I32);
             }
