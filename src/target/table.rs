@@ -120,6 +120,8 @@ pub enum Capability {
     ScalarReshapes,
     /// Resize takes any dimensions. rten's takes the last two.
     OuterResizes,
+    /// A difference may subtract a convolution. tract adds it.
+    SubtractedConvolutions,
     /// Convolutions and pools take volumes.
     Volumes,
     /// BitShift is an op.
@@ -330,6 +332,7 @@ pub const ROWS: &[Row] = &[
         misses: Misses::Refuses,
         elements: &[],
         lacks: &[
+            Capability::SubtractedConvolutions,
             Capability::Loop,
             Capability::SeveralIfs,
             Capability::Bf16,

@@ -432,4 +432,39 @@ diagnostics! {
         => "`{ty}` is computed in `f32` without rounding: {target} does not have the type"
         group "{ty}"
         label at "has such values";
+
+    /// An input or output of `ui32` becomes `i32`.
+    ///
+    /// The target has no unsigned integers of 32 bits. The model stores their bits as `i32`, and computes with them as
+    /// unsigned numbers. Numbers from 2^31 on are negative there.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xui32>) -> tensor<4xui32> {
+    ///   %0 = stablehlo.add %x, %x : tensor<4xui32>
+    ///   return %0 : tensor<4xui32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --target rten
+    /// ```
+    ///
+    /// What to do: reinterpret the inputs and outputs:
+    ///
+    /// ```python
+    /// inputs = {"x": x.view(np.int32)}
+    /// y = outputs[0].view(np.uint32)
+    /// ```
+    ///
+    /// Fixed:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --target onnxruntime
+    /// ```
+    A0614 UnsignedAsSigned<'a> { what: &'a str, at: Span }
+        => "{what} is `ui32` in the program and `i32` in the model"
+        group "{what}"
+        label at "the same bits, in `i32`";
 }

@@ -18,8 +18,9 @@ use numbers::{
     multiplies_integers, multiplies_long_integers, quantize_small, sign_by_comparison, sum_of_products,
 };
 use windows::{
-    convolve_back_planes, convolve_groups, convolve_planes, cut_and_pad, cuts, has_groups, has_known_blocks,
-    is_of_volumes, move_blocks, pad_all, pads_some, resize_inner, resizes_outer,
+    add_negated, convolve_back_planes, convolve_groups, convolve_planes, cut_and_pad, cuts, has_groups,
+    has_known_blocks, is_of_volumes, move_blocks, pad_all, pads_some, resize_inner, resizes_outer,
+    subtracts_convolution,
 };
 
 /// Which ops a form applies to.
@@ -55,6 +56,7 @@ const FORMS: &[(Capability, OpName, Matches, Form)] = &[
     (Capability::CastToBool, onnx::CAST, makes_truths, differs_from_zero),
     (Capability::LongProducts, onnx::MAT_MUL, multiplies_long_integers, sum_of_products),
     (Capability::IntegerProducts, onnx::MAT_MUL, multiplies_integers, sum_of_products),
+    (Capability::SubtractedConvolutions, onnx::SUB, subtracts_convolution, add_negated),
     (Capability::LongGathers, onnx::GATHER_ELEMENTS, gathers_along_many, gather_in_rows),
     (Capability::SlicedGathers, onnx::GATHER_ELEMENTS, special::gathers_slice, gather_in_rows),
     (Capability::NanComparisons, onnx::GREATER, is_of_floats, special::turned),

@@ -317,3 +317,20 @@ pub(super) fn cut_and_pad(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> 
     let inputs: Vec<ValueId> = [value, rest].into_iter().chain(operands[2..].iter().copied()).collect();
     Some(rewriter.create_like(op, &inputs).like(result))
 }
+
+/// A difference whose second operand is a convolution.
+pub(super) fn subtracts_convolution(module: &Module, op: OpId) -> bool {
+    let second = module.op(op).operands.get(1).and_then(|&value| module.defining_op(value));
+    second.is_some_and(|second| module.op(second).name == onnx::CONV)
+}
+
+/// The sum with the negated convolution.
+pub(super) fn add_negated(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
+    let (&[first, second], result) =
+        (&rewriter.module.op(op).operands[..], rewriter.module.op(op).results[0])
+    else {
+        return None;
+    };
+    let negated = rewriter.create(onnx::NEG, &[second]).like(second);
+    Some(rewriter.create(onnx::ADD, &[first, negated]).like(result))
+}

@@ -1,13 +1,13 @@
 //! Stores `ui32` as `i32` for a target that lacks it.
 //!
 //! The bits are the same. Sums, products, comparisons for equality and ops that move elements do not depend on the sign; other
-//! ops get a form that reads `i32` as unsigned. Inputs and outputs keep their type.
+//! ops get a form that reads `i32` as unsigned. Inputs and outputs keep their type if the target has it.
 
 mod arithmetic;
 
-use super::Context;
 use super::integer_nodes::Nodes;
 use super::integer_ranges::{Range, Ranges};
+use super::{Context, boundary};
 use crate::diagnostic::{Diagnostic, catalog};
 use crate::ir::{
     Attribute, Constant, Element, FunctionId, Module, OpId, OpName, Rewriter, ValueId, func, onnx,
@@ -38,6 +38,13 @@ pub fn run(module: &mut Module, cx: &mut Context) {
             moved: FxHashSet::default(),
             refused: Vec::new(),
         };
+        if !target.has(Element::U32) {
+            for (what, ty, at) in boundary(module, function) {
+                if module.tensor_type(ty).is_some_and(|tensor| tensor.element == Element::U32) {
+                    cx.diagnostics.push(catalog::UnsignedAsSigned { what: &what, at });
+                }
+            }
+        }
         pass.function(module, function);
         cx.diagnostics.extend(pass.refused);
     }
@@ -76,8 +83,11 @@ struct Unsigned<'s> {
 impl Unsigned<'_> {
     fn function(&mut self, module: &mut Module, function: FunctionId) {
         let block = module.entry_block(module.function(function).body);
-        let inputs: Vec<ValueId> =
-            block.map(|block| module.block(block).arguments.clone()).unwrap_or_default();
+        let keeps_boundary = self.target.has(Element::U32);
+        let inputs: Vec<ValueId> = block
+            .filter(|_| keeps_boundary)
+            .map(|block| module.block(block).arguments.clone())
+            .unwrap_or_default();
         for value in module.values_within([module.function(function).body]) {
             if self.held.contains(&value) && !inputs.contains(&value) {
                 let ty = module.value_type(value);
@@ -105,7 +115,7 @@ impl Unsigned<'_> {
             .map(|ty| rewriter.module.tensor_type(ty).is_some_and(|tensor| tensor.element == Element::U32))
             .collect();
         rewriter.function(function, &mut |rewriter, op| {
-            if rewriter.module.op(op).name == func::RETURN {
+            if rewriter.module.op(op).name == func::RETURN && keeps_boundary {
                 self.return_unsigned(rewriter, op, &results);
                 return true;
             }
