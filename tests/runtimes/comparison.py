@@ -72,13 +72,15 @@ def compare(actual: np.ndarray, expected: np.ndarray, check: Check, narrow: bool
     """Why a result is wrong, if it is.
 
     bfloat16 arrives as float32, and the results of a `narrow` runtime
-    in the nearest type that it has, so that doubles have the tolerance of f32.
+    in the nearest type that it has, so that doubles have the tolerance of f32, and uint32 arrives as the bits of int32.
     """
     if expected.dtype.kind == "c" and actual.dtype.kind != "c":
         expected = pairs(expected)
     carried = np.dtype(np.float32) if expected.dtype == BFLOAT16 else expected.dtype
     if not narrow and actual.dtype != carried:
         return f"type: {actual.dtype}, expected {carried}"
+    if narrow and expected.dtype == np.uint32 and actual.dtype == np.int32:
+        actual = actual.view(np.uint32)
     if actual.shape != expected.shape:
         return f"shape: {list(actual.shape)}, expected {list(expected.shape)}"
     if expected.dtype.kind in "biu":
