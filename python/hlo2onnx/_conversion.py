@@ -136,8 +136,8 @@ def to_onnx(
         input_params: Keyword arguments. Arrays become inputs of the model; other Python values, and tuples of
             numbers, become part of the program.
         model_name: The name of the graph.
-        opset: The opset, 15 to 26. A number is never raised; ``None`` selects that of the target, or 18, or a later one that an op
-            needs.
+        opset: The opset, 15 to 26. A number is never raised; ``None`` selects that of the target, or 18, or a later
+            one that an op needs.
         target: The runtime that the model is for, such as ``"onnxruntime:1.20"``; ``hlo2onnx targets`` lists all.
         variables: The variables of a Linen module that is not bound.
         enable_double_precision: Trace with 64-bit types.
