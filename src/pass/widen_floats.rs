@@ -43,19 +43,19 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     }
 }
 
-/// Reports the functions with values of 64 bits that the target stores in 32 bits.
+/// Reports the types of 64 bits that the target stores or computes in 32 bits, at the first function that has one.
 fn report_narrower(module: &Module, target: Target, cx: &mut Context) {
     let narrower =
         [(Element::F64, Element::F32, Capability::F64), (Element::I64, Element::I32, Capability::I64)];
     for (wide, narrow, _) in narrower.into_iter().filter(|&(.., has)| !target.can(has)) {
-        for id in module.functions() {
-            let function = module.function(id);
-            let mut values = module.values_within([function.body]).into_iter();
-            if values.any(|value| module.tensor(value).is_some_and(|tensor| tensor.element == wide)) {
-                let (ty, via) = (wide.name().unwrap_or_default(), narrow.name().unwrap_or_default());
-                let op = module.symbols.get(function.name);
-                cx.diagnostics.push(catalog::ReducedPrecision { op, ty, via, at: function.span });
-            }
+        let has_wide = |&id: &FunctionId| {
+            let mut values = module.values_within([module.function(id).body]).into_iter();
+            values.any(|value| module.tensor(value).is_some_and(|tensor| tensor.element == wide))
+        };
+        if let Some(id) = module.functions().find(has_wide) {
+            let (ty, via) = (wide.name().unwrap_or_default(), narrow.name().unwrap_or_default());
+            let (target, at) = (&*target.to_string(), module.function(id).span);
+            cx.diagnostics.push(catalog::NarrowerNumbers { ty, via, target, at });
         }
     }
 }

@@ -219,6 +219,7 @@ const DIFFERENCES: &[(Code, &str)] = &[
     (catalog::NanNotPropagated::CODE, "nan"),
     (catalog::NanSign::CODE, "nan"),
     (catalog::ReducedPrecision::CODE, "precision"),
+    (catalog::NarrowerNumbers::CODE, "precision"),
     (catalog::ExcessPrecision::CODE, "excess_precision"),
 ];
 

@@ -71,6 +71,8 @@ pub enum Capability {
     ExactIntegers,
     /// A product of transposed `f64` matrices, as which ONNX Runtime computes a MatMul of Transposes, has a kernel.
     TransposedDoubles,
+    /// A model may have functions.
+    Functions,
     /// `Loop`.
     Loop,
     /// A `Loop` with a negative number of iterations ends. OpenVINO's does not.
@@ -83,9 +85,9 @@ pub enum Capability {
     Bf16,
     /// `f16` is an element type.
     F16,
-    /// `f64` is an element type. rten reads it as `f32`.
+    /// `f64` keeps its digits. rten reads it as `f32`, and OpenVINO computes it so.
     F64,
-    /// `i64` is an element type. rten reads it as `i32`.
+    /// `i64` keeps its digits. rten reads it as `i32`, and OpenVINO computes it so.
     I64,
     /// QuantizeLinear to `ui8` saturates all numbers. rten's takes those from 2^31 steps on for 0.
     SaturatingQuantize,
@@ -107,8 +109,6 @@ pub enum Capability {
     BackwardSlices,
     /// ArgMax and ArgMin return the first of equal elements, or the last if asked. rten's return any.
     FirstOfEqual,
-    /// `f64` has 53 digits. OpenVINO computes it in `f32`.
-    Doubles,
     /// Greater and GreaterOrEqual are false for NaN, and Max and Min return NaN. OpenVINO's are true, and return the second
     /// operand.
     NanComparisons,
@@ -310,10 +310,12 @@ pub const ROWS: &[Row] = &[
         misses: Misses::Refuses,
         elements: &[],
         lacks: &[
+            Capability::Functions,
             Capability::Scan,
             Capability::Unsigned,
             Capability::ExactIntegers,
-            Capability::Doubles,
+            Capability::F64,
+            Capability::I64,
             Capability::NegativeTripCounts,
             Capability::NanComparisons,
             Capability::ComputedPadding,
@@ -332,6 +334,7 @@ pub const ROWS: &[Row] = &[
         misses: Misses::Refuses,
         elements: &[],
         lacks: &[
+            Capability::Functions,
             Capability::SubtractedConvolutions,
             Capability::Loop,
             Capability::SeveralIfs,
@@ -358,6 +361,7 @@ pub const ROWS: &[Row] = &[
         misses: Misses::Refuses,
         elements: RTEN,
         lacks: &[
+            Capability::Functions,
             Capability::Unsigned,
             Capability::Scan,
             Capability::Bf16,

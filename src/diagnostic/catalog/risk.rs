@@ -6,8 +6,7 @@ diagnostics! {
     /// An op is computed with less precision than the program has.
     ///
     /// ONNX Runtime has no kernel for this op on this type or on a wider one. The result is computed in the type that
-    /// the message names and cast back. Some targets store all values of 64 bits in 32 bits, so that numbers beyond these
-    /// are lost: rten does so with `f64` and `i64`.
+    /// the message names and cast back.
     ///
     /// An example that triggers it (written as an ONNX op, since every StableHLO op has an exact form on `f64`):
     ///
@@ -178,4 +177,36 @@ diagnostics! {
         group "{name} {number}"
         label at "computes with {number}"
         help "check the Python line, or export with a number of rows that occurs nowhere else, such as 7";
+
+    /// The target stores or computes numbers of 64 bits in 32 bits.
+    ///
+    /// rten stores `f64` as `f32` and `i64` as `i32`, and OpenVINO computes them so on CPUs. A float keeps 24 of its 53
+    /// bits, and an integer outside of the range of `i32` is wrong, also between two ops.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xi64>) -> tensor<4xi64> {
+    ///   %0 = stablehlo.multiply %x, %x : tensor<4xi64>
+    ///   return %0 : tensor<4xi64>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --target openvino
+    /// ```
+    ///
+    /// What to do: use `float32` and `int32`, or name another target. Without `jax_enable_x64` JAX does not make the wider
+    /// types.
+    ///
+    /// Fixed:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --target onnxruntime
+    /// ```
+    W0507 NarrowerNumbers<'a> { ty: &'a str, via: &'a str, target: &'a str, at: Span }
+        => "`{ty}` is computed in `{via}`: {target} has no wider arithmetic"
+        group "{ty} {via}"
+        label at "has values of `{ty}`"
+        help "use `{via}` in the program, or name another target";
 }

@@ -63,7 +63,7 @@ diagnostics! {
     /// ```
     E0302 OpsetOutOfRange<'a> { given: u32, lowest: u32, highest: u32, target: Option<&'a str> }
         => "opset {given} is not supported; use {lowest} to {highest}"
-        note { target.map(|target| format!("`{target}` reads opsets up to {highest}")) }
+        note { target.map(|target| format!("models for `{target}` have opsets up to {highest}")) }
         help "omit `--opset` to use the opset that the ops need";
 
     /// `--dim` names a dimension that the program does not have.
@@ -325,14 +325,14 @@ diagnostics! {
     ///
     /// OpenVINO computes integers of 64 bits in 32 on CPUs, and much of `i32` in `f32`. The compiler writes the
     /// arithmetic of `i32` and `ui32` in forms that are exact there. It refuses constants that `i32` does not have, `ui32`
-    /// that becomes `i64`, and products of large integer matrices.
+    /// that becomes `i64`, and products of integer matrices that are large or have symbolic sizes.
     ///
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// func.func public @main(%x: tensor<4xui32>) -> tensor<4xi64> {
-    ///   %0 = stablehlo.convert %x : (tensor<4xui32>) -> tensor<4xi64>
-    ///   return %0 : tensor<4xi64>
+    /// func.func public @main(%x: tensor<?x4xi32>, %y: tensor<4x?xi32>) -> tensor<?x?xi32> {
+    ///   %0 = stablehlo.dot_general %x, %y, contracting_dims = [1] x [0] : (tensor<?x4xi32>, tensor<4x?xi32>) -> tensor<?x?xi32>
+    ///   return %0 : tensor<?x?xi32>
     /// }
     /// ```
     ///
@@ -378,4 +378,33 @@ diagnostics! {
     E0311 NoHalfFloats<'a> { target: &'a str }
         => "`--float16` was passed, but {target} does not compute in f16"
         help "omit `--float16`, or name another target";
+
+    /// `--keep-functions` is passed, but the target does not run the functions of a model.
+    ///
+    /// OpenVINO, tract and rten take a node that calls a function for an op that they do not have, or for one of ONNX
+    /// with the same name.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<2x4xf32>) -> tensor<2x4xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<2x4xf32>
+    ///   return %0 : tensor<2x4xf32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --keep-functions --target tract
+    /// ```
+    ///
+    /// What to do: omit one of the options.
+    ///
+    /// Fixed:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --target tract
+    /// ```
+    E0312 NoFunctions<'a> { target: &'a str }
+        => "`--keep-functions` was passed, but {target} does not run functions of a model"
+        help "omit `--keep-functions`, or name another target";
 }

@@ -82,7 +82,7 @@ pub(super) fn bits_of<'f>(x: Term<'f>, to: Element) -> Term<'f> {
 
 /// Whether `f64` has no more digits than `f32`.
 fn lacks_doubles(x: Term) -> bool {
-    x.ask(|cx| !cx.options.can(Capability::Doubles))
+    x.ask(|cx| !cx.options.can(Capability::F64))
 }
 
 /// The bits in steps that are exact in `f32`, as `i32`. The exponent from the logarithm may be wrong by one.

@@ -51,7 +51,7 @@ pub(in crate::ops) fn bits_are_negative<'f>([x]: [Term<'f>; 1]) -> Term<'f> {
 pub(in crate::ops) fn next_after(cx: &mut Lower, x: ValueId, y: ValueId) -> ValueId {
     let element = cx.element(x);
     let format = FloatBits::of(element);
-    if element != Element::F64 && !cx.options.can(Capability::Doubles) {
+    if element != Element::F64 && !cx.options.can(Capability::F64) {
         return cx.formula([x, y], |[x, y]| neighbor_by_bits(x, y));
     }
     cx.formula([x, y], |[x, y]| {

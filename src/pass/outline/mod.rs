@@ -18,6 +18,7 @@ use super::module_tree::{PathId, Paths};
 use super::{Context, canonicalize, entry};
 use crate::diagnostic::catalog;
 use crate::ir::{BlockId, Data, Element, Module, OpId, ValueId, func, onnx, provenance};
+use crate::target::Capability;
 use extract::Outliner;
 use rustc_hash::FxHashSet;
 
@@ -27,6 +28,10 @@ const LONGEST_LIST: i64 = 64;
 /// Runs the pass on the entry function.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
     if !cx.options.keep_functions {
+        return;
+    }
+    if let Some(target) = cx.options.target.filter(|target| !target.can(Capability::Functions)) {
+        cx.diagnostics.push(catalog::NoFunctions { target: &target.to_string() });
         return;
     }
     let Some(function) = entry(module) else { return };
