@@ -8,7 +8,7 @@ pub mod kernels;
 mod opset;
 mod table;
 
-pub use kernels::{Gap, Number, Place};
+pub use kernels::{Gap, Place, ReleaseNumber};
 pub use opset::{DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET, element_since, since};
 pub use table::{Capability, Misses, ROWS, Release, Row};
 
@@ -37,8 +37,9 @@ impl Target {
 
     /// Whether it has a capability.
     pub fn can(self, capability: Capability) -> bool {
-        let is_later =
-            |(gained, since): &(Capability, Number)| *gained == capability && self.release.number < *since;
+        let is_later = |(gained, since): &(Capability, ReleaseNumber)| {
+            *gained == capability && self.release.number < *since
+        };
         !self.row.lacks.contains(&capability) && !self.row.gains.iter().any(is_later)
     }
 

@@ -1,6 +1,6 @@
 //! The table of targets.
 
-use super::kernels::{Number, Provider};
+use super::kernels::{Provider, ReleaseNumber};
 use crate::ir::Element;
 
 /// A runtime that models are made for.
@@ -23,7 +23,7 @@ pub struct Row {
     /// What it lacks.
     pub lacks: &'static [Capability],
     /// What it has from a release on.
-    pub gains: &'static [(Capability, Number)],
+    pub gains: &'static [(Capability, ReleaseNumber)],
 }
 
 impl Row {
@@ -41,10 +41,10 @@ impl Row {
 }
 
 /// A release, and what it reads.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Release {
     /// Its number.
-    pub number: Number,
+    pub number: ReleaseNumber,
     /// The highest opset that it reads.
     pub opset: u32,
     /// The highest IR version that it reads.
@@ -158,7 +158,7 @@ pub enum Capability {
 }
 
 const fn release(major: u32, minor: u32, opset: u32, ir: i64, default_opset: u32) -> Release {
-    Release { number: Number(major, minor), opset, ir, default_opset }
+    Release { number: ReleaseNumber(major, minor), opset, ir, default_opset }
 }
 
 /// ONNX Runtime, measured with the wheels: the highest opset and the highest IR version that load. Its kernels of opset 23
@@ -187,25 +187,21 @@ const WEB: &[Release] = ONNX_RUNTIME.split_at(14).0;
 
 /// The same with an accelerator. Opset 18 has the most kernels: an open-ended registration runs only the version of an op
 /// that it names, so ops whose version moves (Reshape, Transpose, Cast) fall back to the CPU.
-const ACCELERATED: &[Release] = &[
-    release(1, 17, 20, 9, 18),
-    release(1, 18, 21, 10, 18),
-    release(1, 19, 21, 10, 18),
-    release(1, 20, 21, 10, 18),
-    release(1, 21, 22, 10, 18),
-    release(1, 22, 22, 10, 18),
-    release(1, 23, 23, 11, 18),
-    release(1, 24, 25, 13, 18),
-    release(1, 25, 26, 13, 18),
-    release(1, 26, 26, 13, 18),
-    release(1, 27, 26, 13, 18),
-    release(1, 28, 26, 13, 18),
-    release(1, 29, 26, 13, 18),
-    release(1, 30, 26, 13, 18),
-];
+const ACCELERATED: &[Release] = &at_opset_18::<14>();
+
+const fn at_opset_18<const N: usize>() -> [Release; N] {
+    let mut releases = [ONNX_RUNTIME[0]; N];
+    let mut index = 0;
+    while index < N {
+        releases[index] = Release { default_opset: 18, ..ONNX_RUNTIME[index] };
+        index += 1;
+    }
+    releases
+}
 
 /// From `docs/OperatorKernels.md` of the releases.
-const ONNX_RUNTIME_GAINS: &[(Capability, Number)] = &[(Capability::TransposedDoubles, Number(1, 26))];
+const ONNX_RUNTIME_GAINS: &[(Capability, ReleaseNumber)] =
+    &[(Capability::TransposedDoubles, ReleaseNumber(1, 26))];
 
 /// rten reads `i64` and `i1` as `i32`, and `f64` as `f32`.
 const RTEN: &[Element] =
@@ -277,7 +273,7 @@ pub const ROWS: &[Row] = &[
         misses: Misses::FallsBack,
         elements: &[],
         lacks: &[],
-        gains: &[(Capability::Bf16, Number(10, 0))],
+        gains: &[(Capability::Bf16, ReleaseNumber(10, 0))],
     },
     Row {
         name: "coreml",

@@ -74,9 +74,9 @@ providers! {
 
 /// The number of a release, such as 1.20: its first two parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Number(pub u32, pub u32);
+pub struct ReleaseNumber(pub u32, pub u32);
 
-impl Number {
+impl ReleaseNumber {
     /// Reads two parts.
     fn read(text: &str) -> Option<Self> {
         let (major, minor) = text.split_once('.')?;
@@ -91,7 +91,7 @@ impl Number {
     }
 }
 
-impl fmt::Display for Number {
+impl fmt::Display for ReleaseNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.0, self.1)
     }
@@ -112,7 +112,7 @@ struct Kernel {
     /// The first version of the op, and the last.
     versions: (u32, u32),
     /// The releases that have it.
-    releases: (Number, Number),
+    releases: (ReleaseNumber, ReleaseNumber),
     limits: Vec<(Place, Vec<Element>)>,
 }
 
@@ -142,7 +142,7 @@ impl Table {
         &self,
         op: &str,
         opset: u32,
-        release: Number,
+        release: ReleaseNumber,
         elements: impl Fn(Place) -> Option<Element>,
     ) -> Result<(), Gap> {
         let Some(kernels) = self.kernels.get(op) else { return Err(Gap::Op) };
@@ -166,7 +166,13 @@ impl Table {
     }
 
     /// The element types of an operand in all kernels of an op at an opset; `None` if there is no kernel or no limit.
-    pub fn elements(&self, op: &str, opset: u32, release: Number, operand: usize) -> Option<Vec<Element>> {
+    pub fn elements(
+        &self,
+        op: &str,
+        opset: u32,
+        release: ReleaseNumber,
+        operand: usize,
+    ) -> Option<Vec<Element>> {
         let version = version(op, opset);
         let kernels = self.kernels.get(op)?.iter();
         let matching = kernels.filter(|kernel| kernel.is_in(release) && kernel.has(version));
@@ -192,7 +198,7 @@ impl Table {
 }
 
 impl Kernel {
-    fn is_in(&self, release: Number) -> bool {
+    fn is_in(&self, release: ReleaseNumber) -> bool {
         (self.releases.0..=self.releases.1).contains(&release)
     }
 
@@ -219,10 +225,10 @@ fn versions(text: &str) -> Option<(u32, u32)> {
 }
 
 /// `1.17-1.20` or `1.17-`.
-fn releases(text: &str) -> Option<(Number, Number)> {
+fn releases(text: &str) -> Option<(ReleaseNumber, ReleaseNumber)> {
     let (first, last) = text.split_once('-')?;
-    let last = if last.is_empty() { Some(Number(u32::MAX, 0)) } else { Number::read(last) };
-    Some((Number::read(first)?, last?))
+    let last = if last.is_empty() { Some(ReleaseNumber(u32::MAX, 0)) } else { ReleaseNumber::read(last) };
+    Some((ReleaseNumber::read(first)?, last?))
 }
 
 /// `0:f16,f32` or `>0:i1`.
@@ -260,7 +266,7 @@ pub fn version(op: &str, opset: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Gap, Number, Place, Provider, Table, VERSIONS, version};
+    use super::{Gap, Place, Provider, ReleaseNumber, Table, VERSIONS, version};
     use crate::ir::{Dialect, Element, OpName};
 
     #[test]
@@ -304,13 +310,13 @@ mod tests {
     fn a_kernel_without_an_end_runs_its_own_version_only() {
         assert_eq!([18, 19, 20, 21, 26].map(|opset| version("Reshape", opset)), [14, 19, 19, 21, 25]);
         let runs = |provider: Provider, release, op, opset, element| {
-            provider.table().runs(op, opset, Number(1, release), |_| Some(element))
+            provider.table().runs(op, opset, ReleaseNumber(1, release), |_| Some(element))
         };
         let of_i64 = |place| match place {
             Place::Operand(0) => Some(Element::F32),
             _ => Some(Element::I64),
         };
-        let reshape = |opset| Provider::Cuda.table().runs("Reshape", opset, Number(1, 23), of_i64);
+        let reshape = |opset| Provider::Cuda.table().runs("Reshape", opset, ReleaseNumber(1, 23), of_i64);
         assert_eq!(reshape(18), Ok(()));
         assert_eq!(reshape(19), Ok(()));
         assert_eq!(reshape(21), Err(Gap::Version(21)));
