@@ -169,7 +169,8 @@ fn summary(
     let _ = writeln!(text, "  {:<11}{}", "outputs", signature(module, &results));
     if let Some((bound, unbound)) = bound {
         let of = if unbound > 0 { format!(" of {}", bound + unbound) } else { String::new() };
-        let _ = writeln!(text, "  {:<11}{bound}{of} arguments bound", "weights");
+        let noun = if bound + unbound == 1 { "argument" } else { "arguments" };
+        let _ = writeln!(text, "  {:<11}{bound}{of} {noun} bound", "weights");
     }
     let nodes = crate::onnx::inventory(module);
     let total: usize = nodes.iter().map(|(_, count)| count).sum();

@@ -3,7 +3,7 @@
 use super::{Lower, LowerError};
 use crate::diagnostic::catalog;
 use crate::ir::{OpBuilder, OpId, OpName, RegionId, ValueId, onnx};
-use crate::target;
+use crate::target::{self, Gap, Target};
 
 impl Lower<'_> {
     /// Starts the ONNX op `name` on these operands; [`Lower::absent`] represents one that is left out.
@@ -44,9 +44,11 @@ impl Lower<'_> {
         self.current = None;
     }
 
-    /// Whether the opset has an ONNX op.
+    /// Whether the opset has an ONNX op, and the target has kernels for it.
     pub fn has(&self, op: OpName) -> bool {
-        target::since(op) <= self.opset()
+        let opset = self.opset();
+        let runs = |target: Target| target.gap(op, opset, |_| None) != Some(Gap::Op);
+        target::since(op) <= opset && self.options.target.is_none_or(runs)
     }
 
     /// Whether bits are reinterpreted with `BitCast`: if the opset has that op, or under `--strict-nan`, which raises

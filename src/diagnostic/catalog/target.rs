@@ -318,7 +318,7 @@ diagnostics! {
     E0309 NoKernel<'a> { op: &'a str, target: &'a str, why: &'a str, at: Span }
         => "`{op}` does not run: {target} has {why}"
         group "{op} {why}"
-        label at "does not run there"
+        label at "{target} does not run this"
         help "name another target, or write the program without this op";
 
     /// The target would compute a node incorrectly, without an error.
@@ -350,7 +350,7 @@ diagnostics! {
     E0310 WrongOnTarget<'a> { op: &'a str, target: &'a str, why: &'a str, at: Span }
         => "`{op}` would be wrong: {target} {why}"
         group "{op} {why}"
-        label at "is wrong there"
+        label at "{target} computes this incorrectly"
         help "write the arithmetic in `int32`, make its result an input of the model, or name another target";
 
     /// `--float16` is passed, but the target does not compute in f16.
