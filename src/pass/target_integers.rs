@@ -252,7 +252,11 @@ fn compare(rewriter: &mut Rewriter, element: Element, name: OpName, a: ValueId, 
     let mut nodes = Nodes::new(rewriter, element);
     let differs = |nodes: &mut Nodes, a: ValueId, b: ValueId| {
         let difference = nodes.sub(a, b);
-        nodes.cast(difference, Element::Bool)
+        // A Cast takes the magnitude, and that of the lowest number is not an `i32`.
+        let low = nodes.mask(difference, i32::MAX.into());
+        let low = nodes.cast(low, Element::Bool);
+        let high = nodes.is_below(difference, 0);
+        nodes.test(onnx::OR, &[low, high])
     };
     let (first, second, is_less) = match name {
         onnx::LESS => (a, b, true),

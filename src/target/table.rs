@@ -120,6 +120,11 @@ pub enum Capability {
     ScalarReshapes,
     /// Resize takes any dimensions. rten's takes the last two.
     OuterResizes,
+    /// The square of an integer wraps. tract's saturates.
+    IntegerSquares,
+    /// LogSoftmax subtracts the largest element first, and the logarithm of the sum then. tract and ONNX's evaluator take the
+    /// logarithm of Softmax, which may be 0.
+    LogOfSums,
     /// A difference may subtract a convolution. tract adds it.
     SubtractedConvolutions,
     /// Convolutions and pools take volumes.
@@ -331,6 +336,8 @@ pub const ROWS: &[Row] = &[
         elements: &[],
         lacks: &[
             Capability::Functions,
+            Capability::IntegerSquares,
+            Capability::LogOfSums,
             Capability::SubtractedConvolutions,
             Capability::Loop,
             Capability::SeveralIfs,
@@ -390,6 +397,7 @@ pub const ROWS: &[Row] = &[
         misses: Misses::Refuses,
         elements: &[],
         lacks: &[
+            Capability::LogOfSums,
             Capability::LongGathers,
             Capability::NegativePads,
             Capability::Scan,

@@ -205,8 +205,9 @@ pub fn wider(element: Element) -> &'static [Element] {
         U32 => &[I64, U64],
         U64 => &[I64],
         Bool => &[I32],
-        I4 => &[I8, I32],
-        U4 => &[U8, I32],
+        // ONNX Runtime before 1.27 casts bytes to 4 bits incorrectly.
+        I4 => &[I32, I8],
+        U4 => &[I32, U8],
         _ => &[],
     }
 }

@@ -15,7 +15,8 @@ use crate::target::Capability;
 use indexing::{chooses, gather_backward, gather_in_rows, gathers_along_many, goes_backward, place_of_best};
 use numbers::{
     differs_from_zero, has_one_scale, is_of_floats, makes_truths, max_and_min, max_with_zero,
-    multiplies_integers, multiplies_long_integers, quantize_small, sign_by_comparison, sum_of_products,
+    multiplies_integers, multiplies_long_integers, negated_product, quantize_small, sign_by_comparison,
+    squares_integers, sum_of_products,
 };
 use windows::{
     add_negated, convolve_back_planes, convolve_groups, convolve_planes, cut_and_pad, cuts, has_groups,
@@ -56,6 +57,8 @@ const FORMS: &[(Capability, OpName, Matches, Form)] = &[
     (Capability::CastToBool, onnx::CAST, makes_truths, differs_from_zero),
     (Capability::LongProducts, onnx::MAT_MUL, multiplies_long_integers, sum_of_products),
     (Capability::IntegerProducts, onnx::MAT_MUL, multiplies_integers, sum_of_products),
+    (Capability::IntegerSquares, onnx::MUL, squares_integers, negated_product),
+    (Capability::LogOfSums, onnx::LOG_SOFTMAX, is_of_floats, special::log_of_sum),
     (Capability::SubtractedConvolutions, onnx::SUB, subtracts_convolution, add_negated),
     (Capability::LongGathers, onnx::GATHER_ELEMENTS, gathers_along_many, gather_in_rows),
     (Capability::SlicedGathers, onnx::GATHER_ELEMENTS, special::gathers_slice, gather_in_rows),

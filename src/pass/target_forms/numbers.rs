@@ -128,3 +128,19 @@ pub(super) fn quantize_small(rewriter: &mut Rewriter, op: OpId) -> Option<ValueI
     let operands: Vec<ValueId> = [small].into_iter().chain(operands[1..].iter().copied()).collect();
     Some(rewriter.create_like(op, &operands).like(result))
 }
+
+/// A product of a signed integer with itself.
+pub(super) fn squares_integers(module: &Module, op: OpId) -> bool {
+    let operands = &module.op(op).operands;
+    operands.len() == 2
+        && operands[0] == operands[1]
+        && result(module, op).is_some_and(|tensor| tensor.element.is_signed())
+}
+
+/// The negated product with the negated number, which wraps to the same bits.
+pub(super) fn negated_product(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
+    let (value, result) = (rewriter.module.op(op).operands[0], rewriter.module.op(op).results[0]);
+    let negated = rewriter.create(onnx::NEG, &[value]).like(value);
+    let product = rewriter.create(onnx::MUL, &[value, negated]).like(result);
+    Some(rewriter.create(onnx::NEG, &[product]).like(result))
+}

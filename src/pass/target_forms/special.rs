@@ -2,7 +2,7 @@
 
 use super::numbers::is_of_floats;
 use super::{operand, result};
-use crate::ir::{Data, Dim, Element, Module, OpId, Rewriter, ValueId, onnx};
+use crate::ir::{Attribute, Data, Dim, Element, Module, OpId, Rewriter, ValueId, axis_index, onnx};
 
 /// A computed number of iterations is at least zero.
 pub(super) fn count_from_zero(rewriter: &mut Rewriter, op: OpId) {
@@ -98,4 +98,23 @@ pub(super) fn empty_slice(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> 
 /// Whether a GatherElements reads a Slice.
 pub(super) fn gathers_slice(module: &Module, op: OpId) -> bool {
     module.op(op).operands.first().is_some_and(|&data| module.defined_by(data, onnx::SLICE).is_some())
+}
+
+/// The difference with the largest element, and then with the logarithm of the sum: neither overflows.
+pub(super) fn log_of_sum(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
+    let (value, result) = (rewriter.module.op(op).operands[0], rewriter.module.op(op).results[0]);
+    let tensor = operand(rewriter.module, op, 0)?.clone();
+    let axis = rewriter.module.attribute(op, "axis").map_or(Some(-1), Attribute::as_integer)?;
+    let axis = axis_index(axis, tensor.rank())?;
+    let mut dims = tensor.dims.clone();
+    *dims.get_mut(axis)? = Dim::Known(1);
+    let axes = rewriter.integers(&[axis as i64]);
+    let largest =
+        rewriter.create(onnx::REDUCE_MAX, &[value, axes]).int("keepdims", 1).out(tensor.element, &dims);
+    let below = rewriter.create(onnx::SUB, &[value, largest]).like(result);
+    let powers = rewriter.create(onnx::EXP, &[below]).like(result);
+    let sum =
+        rewriter.create(onnx::REDUCE_SUM, &[powers, axes]).int("keepdims", 1).out(tensor.element, &dims);
+    let logarithm = rewriter.create(onnx::LOG, &[sum]).out(tensor.element, &dims);
+    Some(rewriter.create(onnx::SUB, &[below, logarithm]).like(result))
 }
