@@ -67,7 +67,8 @@ pub enum Misses {
 pub enum Capability {
     /// `ui32` is an element type of arithmetic. OpenVINO computes it as `i32`, also where the sign matters.
     Unsigned,
-    /// Integer arithmetic is exact. OpenVINO computes `i64` in `i32`, and much of `i32` in `f32`.
+    /// Integer arithmetic is exact. OpenVINO computes `i64` in `i32`, much of `i32` in `f32`, and saturates narrower
+    /// integers.
     ExactIntegers,
     /// A product of transposed `f64` matrices, as which ONNX Runtime computes a MatMul of Transposes, has a kernel.
     TransposedDoubles,

@@ -10,6 +10,7 @@ use crate::ops::Lower;
 use crate::ops::elementwise::{binary, unary};
 use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{BINARY, UNARY};
+use crate::target::Capability;
 
 pub(super) const ROWS: &[Row] = &[
     row(stablehlo::AND, BINARY, Elements::BITS.or(Elements::INT4), |cx, op| binary(cx, op, bitwise_and)),
@@ -220,23 +221,34 @@ pub(super) fn count_ones(x: Term) -> Term {
 pub(super) fn count_leading_zeros(x: Term) -> Term {
     let element = x.element();
     let x = as_unsigned(x);
-    let count = if element.bits() == 64 {
-        let (high, low) = (x.shift_right(32i64), x & 0xFFFF_FFFFi64);
-        let (above, below) = (leading_zeros(high, 32), leading_zeros(low, 32));
-        high.equal(0i64).select(below + 32.0, above)
-    } else {
-        leading_zeros(x, element.bits())
-    };
-    count.cast(element)
+    let precision = if x.ask(|cx| cx.options.can(Capability::F64)) { &WIDE } else { &NARROW };
+    leading_zeros(x, element.bits(), precision).cast(element)
 }
 
-/// The count, in f64, of a number of at most 32 bits.
-///
-/// The logarithms of 2^k - 1 and 2^k, for k up to 32, differ by at least 3e-10, and those computed in f64 are off by
-/// less than 1e-14. So a small offset makes the floor right for powers of two.
-fn leading_zeros(x: Term, width: u32) -> Term {
-    let logarithm = x.cast(Element::F64).log() * std::f64::consts::LOG2_E;
-    let place = (logarithm + 1e-11).floor().max(-1.0);
+/// How a logarithm is computed that counts bits. Those of 2^k - 1 and 2^k differ by more than the offset, which exceeds
+/// the rounding errors. So it makes the floor right for powers of two.
+struct Precision {
+    element: Element,
+    offset: f64,
+    /// The most bits that this holds for.
+    width: u32,
+}
+
+/// The difference is at least 3e-10, and the error less than 1e-14.
+const WIDE: Precision = Precision { element: Element::F64, offset: 1e-11, width: 32 };
+/// The difference is at least 2e-5, and the error less than 3e-6.
+const NARROW: Precision = Precision { element: Element::F32, offset: 1e-5, width: 16 };
+
+/// The count, as a float.
+fn leading_zeros<'f>(x: Term<'f>, width: u32, precision: &Precision) -> Term<'f> {
+    if width > precision.width {
+        let half = width / 2;
+        let (high, low) = (x.shift_right(i64::from(half)), x & ((1i64 << half) - 1));
+        let (above, below) = (leading_zeros(high, half, precision), leading_zeros(low, half, precision));
+        return high.equal(0i64).select(below + f64::from(half), above);
+    }
+    let logarithm = x.cast(precision.element).log() * std::f64::consts::LOG2_E;
+    let place = (logarithm + precision.offset).floor().max(-1.0);
     (f64::from(width) - 1.0) - place
 }
 

@@ -209,7 +209,11 @@ impl Legalize<'_, '_> {
         // Without a target, older releases get casts only where these are exact.
         let is_exact = !element.is_float() && wider.iter().any(|&wide| of_newest(wide) && of_runtime(wide));
         let is_limited = is_named || is_exact;
-        let has = |element| of_newest(element) && (!is_limited || of_runtime(element));
+        let wraps_all = self.cx.options.can(Capability::ExactIntegers);
+        let saturates = |element: Element| {
+            !wraps_all && element.is_integer() && element.bits() < 32 && rule.widening == Widening::Computes
+        };
+        let has = |element| of_newest(element) && (!is_limited || of_runtime(element)) && !saturates(element);
         if has(element) {
             // Such ops stay wide if an operand is: the narrow form may never be needed.
             let stays = rule.widening == Widening::Moves || wraps(rule.op);
