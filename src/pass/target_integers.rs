@@ -126,10 +126,13 @@ impl Exact<'_> {
                     if let Some(&bound) =
                         operands.get(index).filter(|&&bound| bound != rewriter.module.absent())
                     {
-                        value = Nodes::new(rewriter, element).node(of, &[value, bound]);
+                        value = extremum(rewriter, element, of, value, bound);
                     }
                 }
                 Some(value)
+            }
+            onnx::MAX | onnx::MIN if clamps(module, op) && !(is_small(0) && is_small(1)) => {
+                Some(extremum(rewriter, element, name, first, second()?))
             }
             onnx::REDUCE_SUM if !is_exact() => Some(last_sums(rewriter, op).ok_or(REDUCES)?),
             onnx::REDUCE_MAX | onnx::REDUCE_MIN if !is_small(0) => {
@@ -244,6 +247,24 @@ fn divides_exactly(module: &Module, value: ValueId, divisor: ValueId) -> bool {
     let masked: Option<[ValueId; 2]> = module.defining_operands(value, onnx::BITWISE_AND);
     masked.is_some_and(|masked| masked.into_iter().any(|mask| all(mask, |bits| bits.trailing_zeros() >= 8)))
         && all(divisor, |divisor| divisor.unsigned_abs().is_power_of_two())
+}
+
+/// Whether a Max of a Min, or the reverse, has two constant bounds. The runtime clamps then, in `f32`.
+fn clamps(module: &Module, op: OpId) -> bool {
+    let bounded = |op: OpId| {
+        let mut operands = module.op(op).operands.iter();
+        module.op(op).operands.len() == 2 && operands.any(|&value| module.constant_of(value).is_some())
+    };
+    let opposite = if module.op(op).name == onnx::MAX { onnx::MIN } else { onnx::MAX };
+    let mut inner = module.op(op).operands.iter().filter_map(|&value| module.defined_by(value, opposite));
+    bounded(op) && inner.any(bounded)
+}
+
+/// The smaller or larger number, by a comparison.
+fn extremum(rewriter: &mut Rewriter, element: Element, name: OpName, a: ValueId, b: ValueId) -> ValueId {
+    let better = if name == onnx::MAX { onnx::GREATER } else { onnx::LESS };
+    let is_better = compare(rewriter, element, better, a, b);
+    Nodes::new(rewriter, element).select(is_better, a, b)
 }
 
 /// A comparison: a difference that wraps is zero for equal numbers only, and the larger number is another one if the first is

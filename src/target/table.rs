@@ -126,6 +126,8 @@ pub enum Capability {
     /// LogSoftmax subtracts the largest element first, and the logarithm of the sum then. tract and ONNX's evaluator take the
     /// logarithm of Softmax, which may be 0.
     LogOfSums,
+    /// TopK keeps the order of equal elements. OpenVINO's does not from 7 elements on.
+    StableSorts,
     /// A difference may subtract a convolution. tract adds it.
     SubtractedConvolutions,
     /// Convolutions and pools take volumes.
@@ -316,6 +318,7 @@ pub const ROWS: &[Row] = &[
             Capability::Scan,
             Capability::Unsigned,
             Capability::ExactIntegers,
+            Capability::StableSorts,
             Capability::F64,
             Capability::I64,
             Capability::NegativeTripCounts,

@@ -23,6 +23,7 @@ pub(super) use approximate::{approx_top_k, mhlo_top_k};
 use super::type_inference::dims_fit;
 use super::{Elements, Lower, LowerError, Lowered, Values};
 use crate::ir::{Attribute, Dim, Element, OpId, Size, ValueId, axis_index, chlo, onnx, stablehlo};
+use crate::target::Capability;
 use comparator::{Key, Zeros, comparator};
 
 pub(super) const ROWS: &[Row] = &[
@@ -128,9 +129,59 @@ fn largest(cx: &mut Lower, op: OpId, k: Dim) -> Lowered {
     Ok([values, indices].into_iter().collect())
 }
 
+/// The largest size whose square is an `i32`.
+const LARGEST: i64 = 46_340;
+
 impl Lower<'_> {
-    /// The `count` first elements along an axis, by size, and their indices as `i64`.
+    /// The `count` first elements along an axis, by size, and their indices as `i64`. Equal elements keep their order.
     fn top(&mut self, value: ValueId, axis: usize, count: impl Size, largest: bool) -> (ValueId, ValueId) {
+        let count: Dim = count.into();
+        match self.dims(value)[axis] {
+            Dim::Known(size) if size > 1 && size <= LARGEST && !self.options.can(Capability::StableSorts) => {
+                self.stable_top(value, axis, size, count, largest)
+            }
+            _ => self.top_k(value, axis, count, largest),
+        }
+    }
+
+    /// The same where TopK does not keep the order of equal elements: the indices of each group of these are sorted.
+    fn stable_top(
+        &mut self,
+        value: ValueId,
+        axis: usize,
+        size: i64,
+        count: Dim,
+        largest: bool,
+    ) -> (ValueId, ValueId) {
+        let (sorted, order) = self.top_k(value, axis, size, largest);
+        let sizes = self.dims(sorted);
+        let rank = sizes.len();
+        let part = |cx: &mut Self, value: ValueId, start: i64, limit: Dim| {
+            let (mut starts, mut limits) = (vec![Dim::Known(0); rank], cx.dims(value).to_vec());
+            (starts[axis], limits[axis]) = (Dim::Known(start), limit);
+            cx.slice(value, &starts, &limits, &vec![1; rank])
+        };
+        let before = part(self, sorted, 0, Dim::Known(size - 1));
+        let after = part(self, sorted, 1, Dim::Known(size));
+        let equal = self.elementwise_to(onnx::EQUAL, &[before, after], Element::Bool);
+        let differs = self.elementwise_to(onnx::NOT, &[equal], Element::Bool);
+        let differs = self.cast(differs, Element::I32);
+        let (mut low, zero) = (vec![0; rank], self.integer(Element::I32, 0));
+        low[axis] = 1;
+        let starts_group = self.pad(differs, &low, &vec![0; rank], zero);
+        let along = self.integer(Element::I64, axis as i64);
+        let group = self.node(onnx::CUM_SUM, &[starts_group, along]).like(starts_group);
+        let width = self.integer(Element::I32, size);
+        let first = self.elementwise(onnx::MUL, &[group, width]);
+        let places = self.cast(order, Element::I32);
+        let keys = self.elementwise(onnx::ADD, &[first, places]);
+        let (keys, _) = self.top_k(keys, axis, size, false);
+        let places = self.elementwise(onnx::SUB, &[keys, first]);
+        let places = self.cast(places, Element::I64);
+        (part(self, sorted, 0, count), part(self, places, 0, count))
+    }
+
+    fn top_k(&mut self, value: ValueId, axis: usize, count: impl Size, largest: bool) -> (ValueId, ValueId) {
         let mut sizes = self.dims(value).to_vec();
         sizes[axis] = count.into();
         let element = self.element(value);

@@ -164,7 +164,7 @@ impl Unsigned<'_> {
     /// Rewrites an op. Returns whether it stays.
     fn visit(&mut self, rewriter: &mut Rewriter, op: OpId) -> bool {
         let operation = rewriter.module.op(op);
-        if operation.name == onnx::TOP_K && self.moved.contains(&operation.operands[0]) {
+        if matches!(operation.name, onnx::TOP_K | onnx::SLICE) && self.moved.contains(&operation.operands[0]) {
             self.moved.insert(operation.results[0]);
         }
         let mut values = operation.operands.iter().chain(&operation.results);
@@ -345,10 +345,24 @@ impl Unsigned<'_> {
     fn is_sorted(&self, module: &Module, value: ValueId) -> bool {
         self.users_of(value).iter().all(|&user| {
             let user = module.op(user);
-            let is_unsigned = |&cast: &OpId| {
-                module.op(cast).name == onnx::CAST && self.held.contains(&module.op(cast).results[0])
-            };
-            user.name == onnx::TOP_K && self.users_of(user.results[0]).iter().all(is_unsigned)
+            user.name == onnx::TOP_K && self.becomes_unsigned(module, user.results[0])
+        })
+    }
+
+    /// Whether numbers become unsigned again, and before that are only compared with each other for equality.
+    fn becomes_unsigned(&self, module: &Module, value: ValueId) -> bool {
+        let whole = |slice: ValueId| {
+            let slice = module.defined_by(slice, onnx::SLICE)?;
+            module.op(slice).operands.first().copied()
+        };
+        self.users_of(value).iter().all(|&user| {
+            let user = module.op(user);
+            match (user.name, &user.operands[..]) {
+                (onnx::CAST, _) => self.held.contains(&user.results[0]),
+                (onnx::SLICE, _) => self.becomes_unsigned(module, user.results[0]),
+                (onnx::EQUAL, &[a, b]) => whole(a).is_some() && whole(a) == whole(b),
+                _ => false,
+            }
         })
     }
 
