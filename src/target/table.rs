@@ -132,6 +132,8 @@ pub enum Capability {
     SubtractedConvolutions,
     /// Convolutions and pools take volumes.
     Volumes,
+    /// Convolutions and pools take more than 3 spatial dimensions.
+    FourSpatialDims,
     /// BitShift is an op.
     Shifts,
     /// BitwiseAnd, BitwiseOr, BitwiseXor and BitwiseNot are ops.
@@ -150,7 +152,7 @@ pub enum Capability {
     CastToBool,
     /// MatMul takes integers.
     IntegerProducts,
-    /// MatMul takes integers of 64 bits. tract ends the process.
+    /// MatMul takes integers that `i32` does not have. tract ends the process.
     LongProducts,
     /// `auto_pad` may be `SAME_LOWER`. rten pads as with `SAME_UPPER`.
     SameLower,
@@ -214,6 +216,21 @@ const ONNX_RUNTIME_GAINS: &[(Capability, ReleaseNumber)] =
 /// rten reads `i64` and `i1` as `i32`, and `f64` as `f32`.
 const RTEN: &[Element] =
     &[Element::F32, Element::F64, Element::I32, Element::I64, Element::Bool, Element::U8, Element::I8];
+
+const TRACT: &[Element] = &[
+    Element::F16,
+    Element::F32,
+    Element::F64,
+    Element::I8,
+    Element::I16,
+    Element::I32,
+    Element::I64,
+    Element::U8,
+    Element::U16,
+    Element::U32,
+    Element::U64,
+    Element::Bool,
+];
 
 /// All targets. The first is that of models without `--target`.
 pub const ROWS: &[Row] = &[
@@ -314,6 +331,7 @@ pub const ROWS: &[Row] = &[
         misses: Misses::Refuses,
         elements: &[],
         lacks: &[
+            Capability::FourSpatialDims,
             Capability::Functions,
             Capability::Scan,
             Capability::Unsigned,
@@ -337,7 +355,7 @@ pub const ROWS: &[Row] = &[
         kernels: Provider::Tract,
         is_onnxruntime: false,
         misses: Misses::Refuses,
-        elements: &[],
+        elements: TRACT,
         lacks: &[
             Capability::Functions,
             Capability::IntegerSquares,
@@ -368,6 +386,7 @@ pub const ROWS: &[Row] = &[
         misses: Misses::Refuses,
         elements: RTEN,
         lacks: &[
+            Capability::FourSpatialDims,
             Capability::Functions,
             Capability::Unsigned,
             Capability::Scan,

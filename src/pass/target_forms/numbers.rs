@@ -88,7 +88,7 @@ pub(super) fn multiplies_integers(module: &Module, op: OpId) -> bool {
 }
 
 pub(super) fn multiplies_long_integers(module: &Module, op: OpId) -> bool {
-    operand(module, op, 0).is_some_and(|tensor| tensor.element.bits() == 64)
+    operand(module, op, 0).is_some_and(|tensor| tensor.element == Element::I64)
         && multiplies_integers(module, op)
 }
 

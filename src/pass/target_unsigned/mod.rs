@@ -164,7 +164,8 @@ impl Unsigned<'_> {
     /// Rewrites an op. Returns whether it stays.
     fn visit(&mut self, rewriter: &mut Rewriter, op: OpId) -> bool {
         let operation = rewriter.module.op(op);
-        if matches!(operation.name, onnx::TOP_K | onnx::SLICE) && self.moved.contains(&operation.operands[0]) {
+        if matches!(operation.name, onnx::TOP_K | onnx::SLICE) && self.moved.contains(&operation.operands[0])
+        {
             self.moved.insert(operation.results[0]);
         }
         let mut values = operation.operands.iter().chain(&operation.results);
