@@ -95,6 +95,21 @@ impl Target {
     }
 }
 
+/// Names of wheels and of execution providers, and the targets that they are.
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("cuda", "onnxruntime-cuda"),
+    ("dml", "directml"),
+    ("onnxruntime-coreml", "coreml"),
+    ("onnxruntime-directml", "directml"),
+    ("onnxruntime-gpu", "onnxruntime-cuda"),
+    ("onnxruntime-openvino", "openvino"),
+    ("onnxruntime-qnn", "qnn"),
+    ("onnxruntime-tensorrt", "tensorrt"),
+    ("onnxruntime-webgpu", "webgpu"),
+    ("ort", "onnxruntime"),
+    ("trt", "tensorrt"),
+];
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.row.releases {
@@ -114,7 +129,9 @@ impl FromStr for Target {
         };
         let Some(row) = ROWS.iter().find(|row| row.name == name) else {
             let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
-            let meant = nearest(name, names.iter().copied());
+            let lower = name.to_lowercase();
+            let other = OTHER_NAMES.iter().find(|(other, _)| *other == lower).map(|&(_, own)| own);
+            let meant = other.or_else(|| nearest(&lower, names.iter().copied()));
             let meant = meant.map_or(".".to_owned(), |near| format!("; did you mean `{near}`?"));
             return Err(format!("`{name}` is not a target{meant} The targets are {}", names.join(", ")));
         };
@@ -160,6 +177,11 @@ mod tests {
             format!("`onnxruntme` is not a target; did you mean `onnxruntime`? The targets are {names}")
         );
         assert_eq!(refusal("gpu"), format!("`gpu` is not a target. The targets are {names}"));
+        for (other, own) in super::OTHER_NAMES {
+            assert!(refusal(other).contains(&format!("did you mean `{own}`?")), "{}", refusal(other));
+            assert!(own.parse::<Target>().is_ok(), "{own}");
+        }
+        assert!(refusal("TensorRT").contains("did you mean `tensorrt`?"), "{}", refusal("TensorRT"));
         assert!(refusal("onnxruntime:0.9").contains("1.17"), "{}", refusal("onnxruntime:0.9"));
         assert!(refusal("onnxruntime:1.2").contains("not a known release"));
         assert!(refusal("").contains("not a target"));
