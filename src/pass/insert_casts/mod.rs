@@ -257,6 +257,13 @@ impl Legalize<'_, '_> {
 
     /// Reports an op without a kernel for these elements or any wider type.
     fn refuse(&mut self, op: OpId, element: Element) {
+        if let Some(target) = self.cx.options.target {
+            let why = format!("no kernel for `{}` or a wider type", element.name().unwrap_or("?"));
+            let (node, at) = (self.module.op(op).name.mnemonic(), self.module.span(op).name);
+            let refusal = catalog::NoKernel { op: node, target: &target.to_string(), why: &why, at };
+            self.cx.diagnostics.push(self.module.located(op, refusal));
+            return;
+        }
         let error = LowerError::Type(element.name().unwrap_or("?").to_owned());
         self.cx.diagnostics.extend(error.diagnostic(self.module, op));
     }
