@@ -105,3 +105,29 @@ impl<'n, 'm> Nodes<'n, 'm> {
         self.rewriter.create(onnx::GATHER, &[table, positions]).int("axis", 0).out(self.element, &dims)
     }
 }
+
+/// Ops whose results depend on the sign of an integer.
+pub const READS_SIGN: &[OpName] = &[
+    onnx::ABS,
+    onnx::ARG_MAX,
+    onnx::ARG_MIN,
+    onnx::BIT_SHIFT,
+    onnx::CLIP,
+    onnx::DIV,
+    onnx::GREATER,
+    onnx::GREATER_OR_EQUAL,
+    onnx::LESS,
+    onnx::LESS_OR_EQUAL,
+    onnx::MAX,
+    onnx::MIN,
+    onnx::MOD,
+    onnx::POW,
+    onnx::RANGE,
+    onnx::REDUCE_MAX,
+    onnx::REDUCE_MEAN,
+    onnx::REDUCE_MIN,
+    onnx::SCATTER_ELEMENTS,
+    onnx::SCATTER_ND,
+    onnx::SIGN,
+    onnx::TOP_K,
+];

@@ -5,7 +5,7 @@
 //! below 2^24 are exact in it, so an op on numbers with a known range stays; other ops become exact ones.
 
 use super::Context;
-use super::integer_nodes::Nodes;
+use super::integer_nodes::{Nodes, READS_SIGN};
 use super::integer_ranges::{Range, Ranges, SMALL, size};
 use crate::diagnostic::{Diagnostic, catalog};
 use crate::ir::{Attribute, Data, Dim, Element, Module, OpId, OpName, Rewriter, TensorType, ValueId, onnx};
@@ -75,7 +75,7 @@ impl Exact<'_> {
         let of = |index: usize| operation.operands.get(index).map(|&value| self.ranges.of(module, value));
         let is_small = |index: usize| of(index).is_none_or(Range::is_small);
         if element == Element::U64 {
-            let reads_sign = READS_SIGN.contains(&name) || shifts_right(module, op);
+            let reads_sign = READS_SIGN.contains(&name);
             let is_natural = |index: usize| of(index).is_none_or(Range::is_natural);
             if reads_sign && !(is_natural(0) && is_natural(1)) {
                 return Err("computes `ui64` in `i32`");
@@ -215,29 +215,6 @@ const COMPARES: &[OpName] = &[
     onnx::LESS,
     onnx::LESS_OR_EQUAL,
 ];
-
-/// Ops whose results depend on the sign of an integer.
-const READS_SIGN: &[OpName] = &[
-    onnx::ARG_MAX,
-    onnx::ARG_MIN,
-    onnx::CLIP,
-    onnx::DIV,
-    onnx::GREATER,
-    onnx::GREATER_OR_EQUAL,
-    onnx::LESS,
-    onnx::LESS_OR_EQUAL,
-    onnx::MAX,
-    onnx::MIN,
-    onnx::MOD,
-    onnx::REDUCE_MAX,
-    onnx::REDUCE_MIN,
-    onnx::TOP_K,
-];
-
-fn shifts_right(module: &Module, op: OpId) -> bool {
-    let direction = module.attribute(op, "direction").and_then(Attribute::as_str);
-    module.op(op).name == onnx::BIT_SHIFT && direction == Some("RIGHT")
-}
 
 /// Whether multiples of 2^8, which `f32` has, are divided by powers of two.
 fn divides_exactly(module: &Module, value: ValueId, divisor: ValueId) -> bool {

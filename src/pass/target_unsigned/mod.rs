@@ -5,13 +5,11 @@
 
 mod arithmetic;
 
-use super::integer_nodes::Nodes;
+use super::integer_nodes::{Nodes, READS_SIGN};
 use super::integer_ranges::{Range, Ranges};
 use super::{Context, boundary};
 use crate::diagnostic::{Diagnostic, catalog};
-use crate::ir::{
-    Attribute, Constant, Element, FunctionId, Module, OpId, OpName, Rewriter, ValueId, func, onnx,
-};
+use crate::ir::{Attribute, Constant, Element, FunctionId, Module, OpId, Rewriter, ValueId, func, onnx};
 use crate::target::{Capability, Target};
 use arithmetic::{flipped, from_float};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -415,32 +413,6 @@ impl Unsigned<'_> {
         true
     }
 }
-
-/// Ops whose results depend on the sign of an integer.
-const READS_SIGN: &[OpName] = &[
-    onnx::ABS,
-    onnx::ARG_MAX,
-    onnx::ARG_MIN,
-    onnx::BIT_SHIFT,
-    onnx::CLIP,
-    onnx::DIV,
-    onnx::GREATER,
-    onnx::GREATER_OR_EQUAL,
-    onnx::LESS,
-    onnx::LESS_OR_EQUAL,
-    onnx::MAX,
-    onnx::MIN,
-    onnx::MOD,
-    onnx::POW,
-    onnx::RANGE,
-    onnx::REDUCE_MAX,
-    onnx::REDUCE_MEAN,
-    onnx::REDUCE_MIN,
-    onnx::SCATTER_ELEMENTS,
-    onnx::SCATTER_ND,
-    onnx::SIGN,
-    onnx::TOP_K,
-];
 
 /// A constant keeps its bytes.
 fn store_as_signed(module: &mut Module, op: OpId) {
