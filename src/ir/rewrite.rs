@@ -1,8 +1,8 @@
 //! Rewriting a function in one forward walk.
 
 use super::{
-    Block, BlockId, Data, Definition, Element, FunctionId, Module, OpBuilder, OpId, OpName, Place, RegionId,
-    ValueId, onnx,
+    Block, BlockId, Data, Definition, Dims, Element, FunctionId, Module, OpBuilder, OpId, OpName, Place,
+    RegionId, ValueId, onnx,
 };
 
 /// Rewrites functions op by op in dominance order.
@@ -109,6 +109,16 @@ impl<'m> Rewriter<'m> {
     pub fn bytes(&mut self, element: Element, sizes: &[i64], bytes: &[u8]) -> ValueId {
         let ty = self.module.tensor_of(element, sizes);
         self.create(onnx::CONSTANT, &[]).data(ty, Data::Bytes(bytes.into()))
+    }
+
+    /// Inserts an ONNX Transpose: dimension `i` of the result is dimension `order[i]` of the value. `None` if the value
+    /// lacks one of them.
+    pub fn transpose(&mut self, value: ValueId, order: &[usize]) -> Option<ValueId> {
+        let tensor = self.module.tensor(value)?;
+        let element = tensor.element;
+        let dims: Dims = order.iter().map(|&axis| tensor.dims.get(axis).copied()).collect::<Option<_>>()?;
+        let perm: Vec<i64> = order.iter().map(|&axis| axis as i64).collect();
+        Some(self.create(onnx::TRANSPOSE, &[value]).ints("perm", &perm).out(element, &dims))
     }
 
     /// Inserts an ONNX constant that is a list of `i64`.

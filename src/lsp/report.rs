@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// The maximum number of published diagnostics per text: editors show each one separately.
 const MOST: usize = 1000;
 
-/// What the client can show, and the folder of relative names of Python files.
+/// The capabilities of the client, and the folder that relative paths of Python files start from.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Presentation {
     /// Whether the client shows related locations.

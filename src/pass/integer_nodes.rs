@@ -1,6 +1,7 @@
 //! Nodes of integers, for passes that write arithmetic in another form.
 
 use crate::ir::{Element, OpName, Rewriter, Size, ValueId, onnx};
+use crate::ops::{float_bytes, integer_bytes};
 
 /// Adds nodes before the visited op. Their operands broadcast.
 pub struct Nodes<'n, 'm> {
@@ -44,21 +45,14 @@ impl<'n, 'm> Nodes<'n, 'm> {
 
     /// A constant.
     pub fn numbers<S: Size>(&mut self, numbers: &[i64], sizes: &[S]) -> ValueId {
-        let width = self.element.bytes();
-        let bytes: Vec<u8> =
-            numbers.iter().flat_map(|number| number.to_le_bytes()[..width].to_vec()).collect();
+        let bytes: Vec<u8> = numbers.iter().flat_map(|&number| integer_bytes(self.element, number)).collect();
         let ty = self.rewriter.module.tensor_of(self.element, sizes);
         self.rewriter.create(onnx::CONSTANT, &[]).data(ty, crate::ir::Data::Bytes(bytes.into()))
     }
 
     /// A scalar of a float type.
     pub fn float(&mut self, number: f64, element: Element) -> ValueId {
-        match element {
-            Element::F64 => self.rewriter.bytes(element, &[], &number.to_le_bytes()),
-            Element::F16 => self.rewriter.bytes(element, &[], &half::f16::from_f64(number).to_le_bytes()),
-            Element::BF16 => self.rewriter.bytes(element, &[], &half::bf16::from_f64(number).to_le_bytes()),
-            _ => self.rewriter.bytes(element, &[], &(number as f32).to_le_bytes()),
-        }
+        self.rewriter.bytes(element, &[], &float_bytes(element, number))
     }
 
     /// The sum.

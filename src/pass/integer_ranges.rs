@@ -1,6 +1,6 @@
 //! The ranges of integers, for passes that walk forward over ops of ONNX.
 
-use crate::ir::{Attribute, Dim, Element, Module, OpId, TensorType, ValueId, onnx};
+use crate::ir::{Attribute, Element, Module, OpId, TensorType, ValueId, axis_index, onnx};
 use crate::source::Source;
 use rustc_hash::FxHashMap;
 
@@ -325,6 +325,5 @@ pub fn reduced(module: &Module, op: OpId) -> Option<u64> {
 
 /// The size of a dimension.
 pub fn size(tensor: &TensorType, axis: i64) -> Option<i64> {
-    let axis = if axis < 0 { axis + tensor.rank() as i64 } else { axis };
-    tensor.dims.get(usize::try_from(axis).ok()?).copied().and_then(Dim::known)
+    tensor.dims[axis_index(axis, tensor.rank())?].known()
 }

@@ -26,15 +26,15 @@ const GRAPHS_OF_BF16: u32 = 16;
 
 /// Runs the pass.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    let opset = module.opset().unwrap_or(DFT_AXIS);
     let mut changed = false;
     for op in module.reachable_ops() {
         if REDUCTIONS.contains(&module.op(op).name) && reduces_all(module, op) {
             module.op_mut(op).operands.truncate(1);
             changed = true;
+        } else if opset < DFT_AXIS {
+            changed |= to_older_form(module, cx, op, opset);
         }
-    }
-    if let Some(opset) = module.opset().filter(|&opset| opset < DFT_AXIS) {
-        changed |= to_older_opset(module, cx, opset);
     }
     if changed {
         remove_dead(module);
@@ -49,41 +49,36 @@ fn reduces_all(module: &Module, op: OpId) -> bool {
     module.known_integers(axes).is_some_and(|axes| !axes.is_empty() && Some(axes.len()) == rank)
 }
 
-/// Gives the ops the forms of an opset; returns whether any changed.
-fn to_older_opset(module: &mut Module, cx: &mut Context, opset: u32) -> bool {
-    let mut changed = false;
-    for op in module.reachable_ops() {
-        let operation = module.op(op);
-        if opset < GRAPHS_OF_BF16 && !operation.regions.is_empty() && has_bf16(module, op) {
-            let (name, at) = (operation.name.mnemonic(), module.span(op).name);
-            let refused = catalog::OpsetTooLow { op: name, needs: GRAPHS_OF_BF16, given: opset, at };
-            cx.diagnostics.push(module.located(op, refused));
-        }
-        let (needs, axes) = match (operation.name, &operation.operands[..]) {
-            (onnx::DFT, &[_, _, axis]) => (DFT_AXIS, axis),
-            (name, &[_, axes]) if REDUCTIONS.contains(&name) => (REDUCTION_AXES, axes),
-            _ => continue,
-        };
-        if opset >= needs {
-            continue;
-        }
-        let Some(axes) = module.known_integers(axes) else {
-            let (op_name, at) = (operation.name.mnemonic(), module.span(op).name);
-            let refused = catalog::OpsetTooLow { op: op_name, needs, given: opset, at };
-            cx.diagnostics.push(module.located(op, refused));
-            continue;
-        };
-        module.op_mut(op).operands.truncate(1);
-        match (needs, &axes[..]) {
-            (DFT_AXIS, &[axis]) => {
-                let ty = module.types.intern(Type::Scalar(Element::I64));
-                module.set_attribute(op, "axis", Attribute::Integer(axis, ty));
-            }
-            _ => module.set_attribute(op, "axes", Attribute::Integers(Element::I64, axes.into())),
-        }
-        changed = true;
+/// Gives an op the form of an opset; returns whether it changed.
+fn to_older_form(module: &mut Module, cx: &mut Context, op: OpId, opset: u32) -> bool {
+    let operation = module.op(op);
+    let (name, at) = (operation.name.mnemonic(), module.span(op).name);
+    if opset < GRAPHS_OF_BF16 && !operation.regions.is_empty() && has_bf16(module, op) {
+        let refused = catalog::OpsetTooLow { op: name, needs: GRAPHS_OF_BF16, given: opset, at };
+        cx.diagnostics.push(module.located(op, refused));
     }
-    changed
+    let (needs, axes) = match (operation.name, &operation.operands[..]) {
+        (onnx::DFT, &[_, _, axis]) => (DFT_AXIS, axis),
+        (name, &[_, axes]) if REDUCTIONS.contains(&name) => (REDUCTION_AXES, axes),
+        _ => return false,
+    };
+    if opset >= needs {
+        return false;
+    }
+    let Some(axes) = module.known_integers(axes) else {
+        let refused = catalog::OpsetTooLow { op: name, needs, given: opset, at };
+        cx.diagnostics.push(module.located(op, refused));
+        return false;
+    };
+    module.op_mut(op).operands.truncate(1);
+    match (needs, &axes[..]) {
+        (DFT_AXIS, &[axis]) => {
+            let ty = module.types.intern(Type::Scalar(Element::I64));
+            module.set_attribute(op, "axis", Attribute::Integer(axis, ty));
+        }
+        _ => module.set_attribute(op, "axes", Attribute::Integers(Element::I64, axes.into())),
+    }
+    true
 }
 
 /// Whether an operand or a result of an op is bf16.

@@ -8,7 +8,9 @@ use super::Context;
 use super::integer_nodes::{Nodes, READS_SIGN};
 use super::integer_ranges::{Range, Ranges, SMALL, size};
 use crate::diagnostic::{Diagnostic, catalog};
-use crate::ir::{Attribute, Data, Dim, Element, Module, OpId, OpName, Rewriter, TensorType, ValueId, onnx};
+use crate::ir::{
+    Attribute, Data, Dim, Element, Module, OpId, OpName, Rewriter, TensorType, ValueId, axis_index, onnx,
+};
 use crate::target::{Capability, Target};
 
 /// The most products of a MatMul that are written one by one.
@@ -385,13 +387,12 @@ struct Reduction {
 impl Reduction {
     fn of(module: &Module, op: OpId) -> Option<Self> {
         let operands = &module.op(op).operands;
-        let rank = module.tensor(*operands.first()?)?.rank() as i64;
+        let rank = module.tensor(*operands.first()?)?.rank();
         let axes = match operands.get(1).filter(|&&axes| axes != module.absent()) {
             Some(&axes) => module.known_integers(axes)?,
-            None => (0..rank).collect(),
+            None => (0..rank as i64).collect(),
         };
-        let axes =
-            axes.into_iter().map(|axis| usize::try_from(if axis < 0 { axis + rank } else { axis }).ok());
+        let axes = axes.into_iter().map(|axis| axis_index(axis, rank));
         let keeps = module.attribute(op, "keepdims").and_then(Attribute::as_integer) != Some(0);
         Some(Self { axes: axes.collect::<Option<_>>()?, keeps })
     }

@@ -1,6 +1,6 @@
 //! Nodes that a target does not run, or computes incorrectly, whatever the table of its kernels states.
 
-use crate::ir::{Attribute, Element, Module, OpId, OpName, onnx};
+use crate::ir::{Attribute, Element, Module, OpId, OpName, TensorType, onnx};
 use crate::target::{Capability, Target};
 
 /// Whether a node has what the target lacks.
@@ -12,9 +12,9 @@ const LIMITS: &[(Capability, OpName, Matches, &str)] = &[
     (Capability::SameLower, onnx::AVERAGE_POOL, pads_before, NO_SAME_LOWER),
     (Capability::SameLower, onnx::CONV, pads_before, NO_SAME_LOWER),
     (Capability::SameLower, onnx::MAX_POOL, pads_before, NO_SAME_LOWER),
-    (Capability::LongProducts, onnx::CONV, is_of_long_integers, "no matrix products of these integers"),
-    (Capability::LongProducts, onnx::MAT_MUL, is_of_long_integers, "no matrix products of these integers"),
-    (Capability::LongProducts, onnx::REDUCE_SUM, is_of_long_unsigned, "no sums of these integers"),
+    (Capability::LongProducts, onnx::CONV, is_of_long_integers, NO_LONG_PRODUCTS),
+    (Capability::LongProducts, onnx::MAT_MUL, is_of_long_integers, NO_LONG_PRODUCTS),
+    (Capability::UnsignedSums, onnx::REDUCE_SUM, is_of_long_unsigned, "no sums of these integers"),
     (Capability::FourSpatialDims, onnx::AVERAGE_POOL, has_four_spatial_dims, FEW_DIMS),
     (Capability::FourSpatialDims, onnx::CONV, has_four_spatial_dims, FEW_DIMS),
     (Capability::FourSpatialDims, onnx::CONV_TRANSPOSE, has_four_spatial_dims, FEW_DIMS),
@@ -22,6 +22,7 @@ const LIMITS: &[(Capability, OpName, Matches, &str)] = &[
 ];
 
 const FEW_DIMS: &str = "no convolutions and pools of more than 3 spatial dimensions";
+const NO_LONG_PRODUCTS: &str = "no matrix products of these integers";
 const NO_SAME_LOWER: &str = "no padding whose larger half is before the elements";
 
 /// What the target lacks for a node.
@@ -37,17 +38,19 @@ fn pads_before(module: &Module, op: OpId) -> bool {
     module.attribute(op, "auto_pad").and_then(Attribute::as_str) == Some("SAME_LOWER")
 }
 
+fn first(module: &Module, op: OpId) -> Option<&TensorType> {
+    module.tensor(*module.op(op).operands.first()?)
+}
+
 fn has_four_spatial_dims(module: &Module, op: OpId) -> bool {
-    let first = module.op(op).operands.first().and_then(|&value| module.tensor(value));
-    first.is_some_and(|tensor| tensor.rank() > 5)
+    first(module, op).is_some_and(|tensor| tensor.rank() > 5)
 }
 
 fn is_of_long_integers(module: &Module, op: OpId) -> bool {
-    let first = module.op(op).operands.first().and_then(|&value| module.tensor(value));
-    first.is_some_and(|tensor| matches!(tensor.element, Element::I64 | Element::U32 | Element::U64))
+    first(module, op)
+        .is_some_and(|tensor| matches!(tensor.element, Element::I64 | Element::U32 | Element::U64))
 }
 
 fn is_of_long_unsigned(module: &Module, op: OpId) -> bool {
-    let first = module.op(op).operands.first().and_then(|&value| module.tensor(value));
-    first.is_some_and(|tensor| matches!(tensor.element, Element::U32 | Element::U64))
+    first(module, op).is_some_and(|tensor| matches!(tensor.element, Element::U32 | Element::U64))
 }

@@ -7,7 +7,9 @@
 //! [`check_target`](super::check_target) reports it.
 
 use super::Context;
-use crate::ir::{Attribute, BlockId, Dim, Element, Module, OpId, RegionId, Rewriter, TypeId, ValueId, onnx};
+use crate::ir::{
+    Attribute, BlockId, Dim, Element, Module, OpId, RegionId, Rewriter, TypeId, ValueId, axis_index, onnx,
+};
 use crate::target::{Capability, Target};
 
 /// A loop that can stop early and may run more often stays a `Loop`: as a `Scan` it would run that often.
@@ -161,10 +163,7 @@ fn guard(rewriter: &mut Rewriter, op: OpId) -> bool {
     }
     let (data, index) = (module.op(op).operands[0], module.op(op).operands[1]);
     let axis = module.attribute(op, "axis").and_then(Attribute::as_integer).unwrap_or_default();
-    let size = module.tensor(data).and_then(|tensor| {
-        let axis = if axis < 0 { axis + tensor.rank() as i64 } else { axis };
-        tensor.dims.get(usize::try_from(axis).ok()?)?.known()
-    });
+    let size = module.tensor(data).and_then(|tensor| tensor.dims[axis_index(axis, tensor.rank())?].known());
     let element = module.tensor(index).map(|tensor| tensor.element);
     let is_guarded =
         module.constant_of(index).is_some() || module.defining_operands::<2>(index, onnx::MIN).is_some();
@@ -194,8 +193,7 @@ fn along(module: &Module, op: OpId, which: &str, values: &[ValueId]) -> Option<V
     let (axes, directions) = (list("axes"), list("directions"));
     let one = |(index, &value): (usize, &ValueId)| {
         let axis = axes.get(index).copied().unwrap_or_default();
-        let rank = module.tensor(value)?.rank() as i64;
-        let axis = usize::try_from(if axis < 0 { axis + rank } else { axis }).ok()?;
+        let axis = axis_index(axis, module.tensor(value)?.rank())?;
         Some((axis, directions.get(index) == Some(&1)))
     };
     values.iter().enumerate().map(one).collect()
@@ -298,12 +296,10 @@ fn placed(rewriter: &mut Rewriter, value: ValueId, (axis, backward): Along) -> O
 
 /// A value with one dimension moved.
 fn moved(rewriter: &mut Rewriter, value: ValueId, from: usize, to: usize) -> Option<ValueId> {
-    let tensor = rewriter.module.tensor(value)?.clone();
-    let mut order: Vec<i64> = (0..tensor.rank() as i64).collect();
+    let mut order: Vec<usize> = (0..rewriter.module.tensor(value)?.rank()).collect();
     let axis = order.remove(from);
     order.insert(to, axis);
-    let dims: Vec<Dim> = order.iter().map(|&axis| tensor.dims[axis as usize]).collect();
-    Some(rewriter.create(onnx::TRANSPOSE, &[value]).ints("perm", &order).out(tensor.element, &dims))
+    rewriter.transpose(value, &order)
 }
 
 /// A value with the first dimension reversed.

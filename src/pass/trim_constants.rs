@@ -4,7 +4,7 @@
 //! bias, and the patterns that it is part of, in the shape `[N]`. A constant that another op reads keeps its shape, so
 //! that the model stores its elements once. At least one dimension is left, because that of a bias may have size 1.
 //!
-//! A constant without elements gets one: ONNX Runtime before 1.27 fails to load an elementwise op with such a constant.
+//! A constant without elements gets one: ONNX Runtime up to 1.26 fails to load an elementwise op with such a constant.
 
 use super::Context;
 use crate::ir::{Attribute, Class, Constant, Data, Dim, Dims, Module, OpId, ValueId, onnx};

@@ -154,6 +154,8 @@ pub enum Capability {
     IntegerProducts,
     /// MatMul takes integers that `i32` does not have. tract ends the process.
     LongProducts,
+    /// ReduceSum takes `ui32` and `ui64`.
+    UnsignedSums,
     /// `auto_pad` may be `SAME_LOWER`. rten pads as with `SAME_UPPER`.
     SameLower,
     /// GatherElements takes dimensions of more than 63 elements. NumPy's `choose`, with which ONNX's evaluator computes it,
@@ -374,6 +376,7 @@ pub const ROWS: &[Row] = &[
             Capability::BackwardSlices,
             Capability::NegativePads,
             Capability::LongProducts,
+            Capability::UnsignedSums,
         ],
         gains: &[],
     },

@@ -7,7 +7,8 @@ use std::f64::consts::FRAC_PI_2;
 /// Replaces the cosines of all functions that have no kernel in the runtime.
 pub(super) fn run(module: &mut Module, opset: u32, runtime: Option<Target>) {
     let elements = runtime.and_then(|target| target.elements(onnx::COS, opset, 0));
-    if elements.is_none_or(|elements| elements.contains(&Element::F64)) {
+    let has_kernel = elements.is_none_or(|elements| elements.contains(&Element::F64));
+    if has_kernel || !module.reachable_ops().iter().any(|&op| module.op(op).name == onnx::COS) {
         return;
     }
     for function in module.functions() {

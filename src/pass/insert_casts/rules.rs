@@ -205,7 +205,7 @@ pub fn wider(element: Element) -> &'static [Element] {
         U32 => &[I64, U64],
         U64 => &[I64],
         Bool => &[I32],
-        // ONNX Runtime before 1.27 casts bytes to 4 bits incorrectly.
+        // ONNX Runtime up to 1.26 casts bytes to 4 bits incorrectly.
         I4 => &[I32, I8],
         U4 => &[I32, U8],
         _ => &[],

@@ -1,7 +1,7 @@
 //! Forms of ops that find, take or move elements.
 
 use super::{operand, result};
-use crate::ir::{Attribute, Data, Dim, Element, Module, OpId, Rewriter, ValueId, onnx};
+use crate::ir::{Attribute, Data, Dim, Element, Module, OpId, Rewriter, ValueId, axis_index, onnx};
 use crate::ops::OpAttributes;
 
 /// The starts, ends, axes and steps of a Slice, if all are known.
@@ -60,9 +60,8 @@ pub(super) fn gather_backward(rewriter: &mut Rewriter, op: OpId) -> Option<Value
 
 /// The dimension of an ArgMax or ArgMin.
 fn searched(module: &Module, op: OpId) -> Option<usize> {
-    let rank = operand(module, op, 0)?.rank() as i64;
     let axis = OpAttributes::of(module, op).integer_or("axis", 0).ok()?;
-    usize::try_from(if axis < 0 { axis + rank } else { axis }).ok().filter(|&axis| axis < rank as usize)
+    axis_index(axis, operand(module, op, 0)?.rank())
 }
 
 pub(super) fn chooses(module: &Module, op: OpId) -> bool {
@@ -127,9 +126,8 @@ fn positions(rewriter: &mut Rewriter, value: ValueId, axis: usize) -> Option<(Va
 
 /// The dimension of a GatherElements.
 fn gathered(module: &Module, op: OpId) -> Option<usize> {
-    let rank = operand(module, op, 0)?.rank() as i64;
     let axis = module.attribute(op, "axis").and_then(Attribute::as_integer).unwrap_or_default();
-    usize::try_from(if axis < 0 { axis + rank } else { axis }).ok()
+    axis_index(axis, operand(module, op, 0)?.rank())
 }
 
 /// Whether a GatherElements is along more elements than NumPy's `choose` takes, or along an unknown number.
@@ -145,15 +143,10 @@ pub(super) fn gather_in_rows(rewriter: &mut Rewriter, op: OpId) -> Option<ValueI
     let (data, indices, result) = (operation.operands[0], operation.operands[1], operation.results[0]);
     let rank = rewriter.module.tensor(data)?.rank();
     let last = rank.checked_sub(1)?;
-    let mut order: Vec<i64> = (0..rank as i64).collect();
+    let mut order: Vec<usize> = (0..rank).collect();
     order.swap(axis, last);
     let swapped = |rewriter: &mut Rewriter, value: ValueId| {
-        if axis == last {
-            return Some(value);
-        }
-        let tensor = rewriter.module.tensor(value)?.clone();
-        let dims: Vec<Dim> = order.iter().map(|&axis| tensor.dims[axis as usize]).collect();
-        Some(rewriter.create(onnx::TRANSPOSE, &[value]).ints("perm", &order).out(tensor.element, &dims))
+        if axis == last { Some(value) } else { rewriter.transpose(value, &order) }
     };
     let data = swapped(rewriter, data)?;
     let indices = swapped(rewriter, indices)?;

@@ -2,6 +2,7 @@
 
 use super::{operand, result};
 use crate::ir::{Dim, Element, Module, OpId, Rewriter, TensorType, TypeId, ValueId, onnx};
+use crate::ops::float_bytes;
 
 /// The most products of an integer MatMul that are written one by one.
 const PRODUCTS: i64 = 1 << 24;
@@ -40,13 +41,8 @@ fn with_element(rewriter: &mut Rewriter, value: ValueId, element: Element) -> Ty
 pub(super) fn sign_by_comparison(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
     let (value, result) = (rewriter.module.op(op).operands[0], rewriter.module.op(op).results[0]);
     let element = operand(rewriter.module, op, 0)?.element;
-    let number = |rewriter: &mut Rewriter, number: f64| match element {
-        Element::F64 => rewriter.bytes(element, &[], &number.to_le_bytes()),
-        Element::F16 => rewriter.bytes(element, &[], &half::f16::from_f64(number).to_le_bytes()),
-        Element::BF16 => rewriter.bytes(element, &[], &half::bf16::from_f64(number).to_le_bytes()),
-        _ => rewriter.bytes(element, &[], &(number as f32).to_le_bytes()),
-    };
-    let [zero, one, minus] = [0.0, 1.0, -1.0].map(|wanted| number(rewriter, wanted));
+    let [zero, one, minus] =
+        [0.0, 1.0, -1.0].map(|wanted| rewriter.bytes(element, &[], &float_bytes(element, wanted)));
     let truths = with_element(rewriter, value, Element::Bool);
     let is_negative = rewriter.create(onnx::LESS, &[value, zero]).of(truths);
     let is_positive = rewriter.create(onnx::GREATER, &[value, zero]).of(truths);

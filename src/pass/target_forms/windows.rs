@@ -1,7 +1,7 @@
 //! Forms of ops that read windows: convolutions, pools and Resize.
 
 use super::{operand, result};
-use crate::ir::{Data, Dim, Element, Module, OpId, Rewriter, TensorType, ValueId, onnx};
+use crate::ir::{Data, Dim, Element, Module, OpId, Rewriter, TensorType, ValueId, axis_index, onnx};
 use crate::ops::OpAttributes;
 
 /// The factors of a Resize, if they are known.
@@ -50,17 +50,20 @@ fn sizes(tensor: Option<&TensorType>) -> Option<Vec<i64>> {
     tensor?.dims.iter().map(|dim| dim.known()).collect()
 }
 
+/// The sizes of a convolution's operand, kernel and result.
+fn convolved(module: &Module, op: OpId) -> Option<[Vec<i64>; 3]> {
+    Some([sizes(operand(module, op, 0))?, sizes(operand(module, op, 1))?, sizes(result(module, op))?])
+}
+
 pub(super) fn is_of_volumes(module: &Module, op: OpId) -> bool {
-    let known = [operand(module, op, 0), operand(module, op, 1), result(module, op)].map(sizes);
-    known.iter().all(|sizes| sizes.as_ref().is_some_and(|sizes| sizes.len() == 5))
+    convolved(module, op).is_some_and(|all| all.iter().all(|sizes| sizes.len() == 5))
 }
 
 /// The sum of convolutions of planes: one for each plane of the kernel, with the depth in the batch.
 pub(super) fn convolve_planes(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
     let module = &*rewriter.module;
     let operands = module.op(op).operands.clone();
-    let (own, kernel, wanted) =
-        (sizes(operand(module, op, 0))?, sizes(operand(module, op, 1))?, sizes(result(module, op))?);
+    let [own, kernel, wanted] = convolved(module, op)?;
     let element = operand(module, op, 0)?.element;
     let attributes = OpAttributes::of(module, op);
     let (strides, dilations) = (attributes.integers("strides").ok()?, attributes.integers("dilations").ok()?);
@@ -115,8 +118,7 @@ pub(super) fn convolve_planes(rewriter: &mut Rewriter, op: OpId) -> Option<Value
 pub(super) fn convolve_back_planes(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
     let module = &*rewriter.module;
     let operands = module.op(op).operands.clone();
-    let (own, kernel, wanted) =
-        (sizes(operand(module, op, 0))?, sizes(operand(module, op, 1))?, sizes(result(module, op))?);
+    let [own, kernel, wanted] = convolved(module, op)?;
     let element = operand(module, op, 0)?.element;
     let attributes = OpAttributes::of(module, op);
     let list = |name: &'static str, default: Vec<i64>| {
@@ -272,7 +274,7 @@ pub(super) fn pad_all(rewriter: &mut Rewriter, op: OpId) -> Option<ValueId> {
     let (pads, axes) = (list(1)?, list(3)?);
     let mut all = vec![0; 2 * rank];
     for (index, &axis) in axes.iter().enumerate() {
-        let axis = usize::try_from(if axis < 0 { axis + rank as i64 } else { axis }).ok()?;
+        let axis = axis_index(axis, rank)?;
         *all.get_mut(axis)? = *pads.get(index)?;
         *all.get_mut(rank + axis)? = *pads.get(axes.len() + index)?;
     }
