@@ -176,7 +176,7 @@ def _finfo(dtype: np.dtype) -> Any:
     except ValueError:
         import ml_dtypes
 
-        return ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
+        return ml_dtypes.finfo(dtype)
 
 
 def _pattern(array: np.ndarray) -> np.ndarray:
