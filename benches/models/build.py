@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from processes import Job, serve
+from processes import Job, alone, serve
 from zoo import MODELS, Model, Program
 
 PROGRAM, INPUTS, EXPECTED, EXACT, BUILD = "program.mlir", "inputs.npz", "expected.npz", "exact.npz", "build.json"
@@ -72,7 +72,6 @@ def build(model: Model, folder: Path) -> None:
     if is_built(model, folder):
         return
     folder = folder / model.name
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / BUILD).unlink(missing_ok=True)
     jax.config.update("jax_enable_x64", False)
     program = model.make()
@@ -90,7 +89,9 @@ def build(model: Model, folder: Path) -> None:
 
 def perform(job: Job) -> Job:
     """Builds one model."""
-    build(MODELS[job["model"]], Path(job["folder"]))
+    model, folder = MODELS[job["model"]], Path(job["folder"])
+    with alone(folder / model.name):
+        build(model, folder)
     return {}
 
 

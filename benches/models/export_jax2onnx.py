@@ -11,11 +11,11 @@ import jax
 import jax2onnx
 
 from build import baked, source_key
-from processes import Job, serve
+from processes import Job, alone, serve
 from zoo import MODELS
 
 
-def perform(job: Job) -> Job:
+def export(job: Job) -> Job:
     """Converts one model, unless that has been done. A failure is kept too."""
     model = MODELS[job["model"]]
     output = Path(job["output"])
@@ -36,6 +36,12 @@ def perform(job: Job) -> Job:
         result["error"] = f"{type(error).__name__}: {error}"[:500]
     note.write_text(json.dumps(result))
     return result
+
+
+def perform(job: Job) -> Job:
+    """Exports one model; another run that does the same waits, and finds it."""
+    with alone(Path(job["output"]).parent):
+        return export(job)
 
 
 if __name__ == "__main__":

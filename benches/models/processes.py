@@ -7,13 +7,27 @@ import os
 import selectors
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+if sys.platform != "win32":
+    import fcntl
 
 Job = dict[str, Any]
 # Each job's result is a line with this mark; other lines are what libraries print.
 MARK = "\x1e"
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Other runs that use the folder wait. A lock ends with its process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as file:
+        if sys.platform != "win32":
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def serve(perform: Callable[[Job], Job]) -> None:

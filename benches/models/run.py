@@ -5,6 +5,7 @@
     python benches/models/run.py                                 # all models; takes an hour on two cores
     python benches/models/run.py --only 'gpt|llama' --threads 1  # models whose names contain the expression
     python benches/models/run.py --small --converter new=target/release/hlo2onnx --converter old=/tmp/hlo2onnx
+    python benches/models/run.py --real --torch PYTHON           # also against torch's exporter; PYTHON has torch
     python benches/models/run.py --report FILE                   # prints the table of an earlier --json
 
 The zoo is built once, under target/models or --folder: its texts have 6 GB. Each model is then converted by each tool: `ours`
@@ -45,6 +46,7 @@ def parse() -> argparse.Namespace:
         "--converter", action="append", metavar="[LABEL=]BIN", help="the hlo2onnx to measure; target/release/hlo2onnx without it"
     )
     parser.add_argument("--tools", type=lambda text: text.split(","), default=list(TOOLS), help=f"some of {','.join(TOOLS)}")
+    parser.add_argument("--torch", metavar="PYTHON", help="a Python that has torch, torchvision and onnxscript")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--seconds", type=float, default=6, help="of measurement, for each model and number of threads")
     parser.add_argument("--build", action="store_true", help="build and convert, do not measure")
@@ -101,12 +103,14 @@ class Bench:
         self.converters = converters(arguments.converter)
         self.build = Worker("build.py")
         self.jax2onnx = Worker("export_jax2onnx.py")
+        self.torch = Worker("export_torch.py", arguments.torch) if arguments.torch else None
         self.measure = {threads: Worker("measure.py", environment={"THREADS": str(threads)}) for threads in arguments.threads}
 
     def close(self) -> None:
         """Frees the memory of all processes."""
-        for worker in [self.build, self.jax2onnx, *self.measure.values()]:
-            worker.close()
+        for worker in [self.build, self.jax2onnx, self.torch, *self.measure.values()]:
+            if worker is not None:
+                worker.close()
 
     def models(self, name: str) -> tuple[dict[str, str], dict[str, Job]]:
         """Converts a model with each tool: the files, and what is known of each tool."""
@@ -124,6 +128,12 @@ class Bench:
             files["jax2onnx"] = str(folder / "jax2onnx.onnx")
             notes["jax2onnx"] = self.jax2onnx.perform({"model": name, "output": files["jax2onnx"]}, 1800)
             notes["jax2onnx"].pop("key", None)
+        if "torch" in tools and self.torch is not None:
+            output, inputs = folder / "torch.onnx", folder / "torch.npz"
+            exported = self.torch.perform({"model": name, "output": str(output), "inputs": str(inputs)}, 1800)
+            if exported.get("known", True):
+                files["torch"] = str(output)
+                notes["torch"] = {name: value for name, value in exported.items() if name != "key"}
         return {tool: path for tool, path in files.items() if "error" not in notes[tool]}, notes
 
     def run(self, model: Job) -> Job:

@@ -15,7 +15,7 @@ class LeNet(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         x = nn.avg_pool(nn.relu(nn.Conv(6, (5, 5))(x)), window_shape=(2, 2), strides=(2, 2))
-        x = nn.max_pool(nn.relu(nn.Conv(16, (5, 5), padding="VALID")(x)), (2, 2), (2, 2))
+        x = nn.max_pool(nn.relu(nn.Conv(16, (5, 5), padding="VALID")(x)), window_shape=(2, 2), strides=(2, 2))
         x = x.reshape(x.shape[0], -1)
         x = nn.tanh(nn.Dense(120)(x))
         x = nn.tanh(nn.Dense(84)(x))

@@ -46,13 +46,16 @@ class FNet(nn.Module):
     words: int
     width: int
     layers: int
+    # One transform over both axes, or one over each.
+    together: bool = True
 
     @nn.compact
     def __call__(self, ids: Array) -> Array:
         x = nn.Embed(self.words, self.width)(ids)
         x = nn.LayerNorm()(x + nn.Embed(512, self.width)(jnp.arange(ids.shape[1])))
         for _ in range(self.layers):
-            x = nn.LayerNorm()(x + jnp.fft.fft2(x, axes=(-2, -1)).real)
+            y = jnp.fft.fft2(x) if self.together else jnp.fft.fft(jnp.fft.fft(x), axis=1)
+            x = nn.LayerNorm()(x + y.real)
             x = nn.LayerNorm()(x + FeedForward(4 * self.width)(x))
         return nn.tanh(nn.Dense(self.width)(x[:, 0]))
 
@@ -64,7 +67,7 @@ def fnet_base() -> Program:
 
 @model("fnet-small", layers=2)
 def fnet_small() -> Program:
-    return linen(FNet(200, 48, 2), integers(200, 1, 16))
+    return linen(FNet(200, 48, 2, together=False), integers(200, 1, 16))
 
 
 class GlobalFilter(nn.Module):

@@ -49,7 +49,7 @@ class ResNet(nn.Module):
     def __call__(self, x: Array) -> Array:
         x = nn.Conv(self.features, (7, 7), (2, 2), padding=[(3, 3), (3, 3)], use_bias=False)(x)
         x = nn.relu(BatchNorm()(x))
-        x = nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))
+        x = nn.max_pool(x, window_shape=(3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
         for stage, blocks in enumerate(self.blocks):
             for block in range(blocks):
                 stride = 2 if stage > 0 and block == 0 else 1
@@ -176,7 +176,7 @@ class UNet(nn.Module):
         for features in self.features[:-1]:
             x = Pair(features)(x)
             kept.append(x)
-            x = nn.max_pool(x, (2, 2), (2, 2))
+            x = nn.max_pool(x, window_shape=(2, 2), strides=(2, 2))
         x = Pair(self.features[-1])(x)
         for features, skip in zip(reversed(self.features[:-1]), reversed(kept)):
             x = nn.ConvTranspose(features, (2, 2), (2, 2))(x)
