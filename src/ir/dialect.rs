@@ -262,6 +262,7 @@ dialects! {
         SQRT = "onnx.Sqrt", Elementwise;
         SQUEEZE = "onnx.Squeeze", Moves;
         SUB = "onnx.Sub", Elementwise;
+        SUM = "onnx.Sum", Elementwise;
         TAN = "onnx.Tan", Elementwise;
         TANH = "onnx.Tanh", Elementwise;
         TENSOR_SCATTER = "onnx.TensorScatter", Opaque;

@@ -32,6 +32,7 @@ mod qdq_propagation;
 mod quant_to_qdq;
 mod refine_arguments;
 mod refine_shapes;
+mod residual_sums;
 mod signed_zeros;
 mod simplify_reductions;
 mod target_bits;
@@ -224,6 +225,11 @@ pub const PIPELINE: &[Pass] = &[
         "trim_constants",
         "constants that are broadcast lose leading dimensions of size 1",
         trim_constants::run,
+    ),
+    Pass::new(
+        "residual_sums",
+        "residuals are a Sum with the bias of a product, which ONNX Runtime runs faster than Add before a norm",
+        residual_sums::run,
     ),
     Pass::new(
         "prevent_ort_fusions",

@@ -70,6 +70,9 @@ pub enum Capability {
     /// Integer arithmetic is exact. OpenVINO computes `i64` in `i32`, much of `i32` in `f32`, and saturates narrower
     /// integers.
     ExactIntegers,
+    /// An Add and the LayerNormalization after it run as fast as a Sum and the LayerNormalization. ONNX Runtime fuses the
+    /// two into one kernel, which is slow on the CPU.
+    AddsBeforeNorms,
     /// A product of transposed `f64` matrices, as which ONNX Runtime computes a MatMul of Transposes, has a kernel.
     TransposedDoubles,
     /// A model may have functions.
@@ -244,7 +247,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: true,
         misses: Misses::Refuses,
         elements: &[],
-        lacks: &[],
+        lacks: &[Capability::AddsBeforeNorms],
         gains: ONNX_RUNTIME_GAINS,
     },
     Row {
@@ -266,7 +269,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: true,
         misses: Misses::Refuses,
         elements: &[],
-        lacks: &[],
+        lacks: &[Capability::AddsBeforeNorms],
         gains: ONNX_RUNTIME_GAINS,
     },
     Row {

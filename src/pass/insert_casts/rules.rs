@@ -131,6 +131,7 @@ pub const RULES: &[Rule] = &[
     rule(onnx::SQRT, Computes),
     rule(onnx::SQUEEZE, Moves),
     rule(onnx::SUB, Computes),
+    rule(onnx::SUM, Computes),
     rule(onnx::TAN, Computes),
     rule(onnx::TANH, Computes),
     rule(onnx::TILE, Moves),

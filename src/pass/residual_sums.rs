@@ -1,0 +1,93 @@
+//! Writes residuals as Sum.
+//!
+//! On the CPU, ONNX Runtime fuses an Add and the LayerNormalization after it into SkipLayerNormalization, which takes
+//! six times as long as the two. It does not fuse a Sum.
+//!
+//! A Sum also takes the bias of a product: `x + (product + bias)` is `Sum(product, bias, x)`, which rounds equally and
+//! takes as long.
+
+use super::Context;
+use super::canonicalize::remove_dead;
+use super::module_tree::Paths;
+use crate::ir::{Element, Module, OpId, Rewriter, ValueId, onnx, use_counts_by_block};
+use crate::target::Capability;
+use rustc_hash::FxHashSet;
+
+/// Runs the pass on all functions.
+pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    let runtime = module.opset().and_then(|opset| cx.options.runtime(opset));
+    if runtime.is_none_or(|target| target.can(Capability::AddsBeforeNorms)) {
+        return;
+    }
+    let mut residuals = Residuals {
+        uses: use_counts_by_block(module),
+        normalized: normalized(module),
+        paths: cx.options.keep_functions.then(Paths::new),
+    };
+    let mut changed = false;
+    for function in module.functions() {
+        let mut visit = |rewriter: &mut Rewriter, op: OpId| {
+            let sum = residuals.sum(rewriter.module, op);
+            let Some(operands) = sum else { return true };
+            let result = rewriter.module.op(op).results[0];
+            let sum = rewriter.create(onnx::SUM, &operands).like(result);
+            rewriter.replace(result, sum);
+            changed = true;
+            false
+        };
+        Rewriter::new(module).function(function, &mut visit);
+    }
+    if changed {
+        remove_dead(module);
+    }
+}
+
+/// The values that a LayerNormalization reads.
+fn normalized(module: &Module) -> FxHashSet<ValueId> {
+    let norms = module.reachable_ops().into_iter().map(|op| module.op(op));
+    let norms = norms.filter(|op| op.name == onnx::LAYER_NORMALIZATION);
+    norms.filter_map(|op| op.operands.first().copied()).collect()
+}
+
+struct Residuals {
+    uses: Vec<u32>,
+    normalized: FxHashSet<ValueId>,
+    /// The modules of ops, if modules become functions.
+    paths: Option<Paths>,
+}
+
+impl Residuals {
+    /// The operands of the Sum that an Add becomes.
+    fn sum(&mut self, module: &Module, op: OpId) -> Option<Vec<ValueId>> {
+        let &[x, y] = &module.op(op).operands[..] else { return None };
+        let result = *module.op(op).results.first()?;
+        let ty = module.tensor(result)?;
+        let alike = module.tensor(x) == Some(ty) && module.tensor(y) == Some(ty);
+        if module.op(op).name != onnx::ADD || ty.element != Element::F32 || !alike {
+            return None;
+        }
+        let with_bias = [(x, y), (y, x)].into_iter().find_map(|(own, other)| {
+            let biased = module.defined_by(own, onnx::ADD)?;
+            let [product, bias] = self.product_and_bias(module, biased)?;
+            let is_closed = self.uses.get(own.index()) == Some(&1) && !self.parts_modules(module, biased, op);
+            is_closed.then(|| vec![product, bias, other])
+        });
+        with_bias.or_else(|| self.normalized.contains(&result).then(|| vec![x, y]))
+    }
+
+    /// The product and the bias that an Add has as operands.
+    fn product_and_bias(&self, module: &Module, add: OpId) -> Option<[ValueId; 2]> {
+        let &[x, y] = &module.op(add).operands[..] else { return None };
+        let rank = |value: ValueId| module.tensor(value).map(|ty| ty.rank());
+        [[x, y], [y, x]].into_iter().find(|&[product, bias]| {
+            module.defined_by(product, onnx::MAT_MUL).is_some()
+                && rank(bias) == Some(1)
+                && module.value_type(product) == module.value_type(module.op(add).results[0])
+        })
+    }
+
+    /// Whether two ops belong to different modules, if modules become functions.
+    fn parts_modules(&mut self, module: &Module, first: OpId, second: OpId) -> bool {
+        self.paths.as_mut().is_some_and(|paths| paths.of(module, first) != paths.of(module, second))
+    }
+}
