@@ -69,18 +69,25 @@ fn rms_norm_by_deviation(p: &mut Pattern, op: OpId) -> Option<Fused> {
     (p.squared(square)? == x).then(|| norm(p, RMS_NORM, &[x], &rows, epsilon))?
 }
 
-/// `x * scale / sqrt(mean(x^2) + epsilon)`.
+/// `x * scale / sqrt(mean(x^2) + epsilon)`, or `(x - mean(x)) * scale / sqrt(variance(x) + epsilon)`.
 fn scaled_before(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let factors = p.operands_of(op)?;
     p.either(factors, |p, product, inverse| {
-        let rows = p.reduction_rows(inverse, product).filter(RowAxes::are_last)?;
-        let (mean, epsilon) = inverse_deviation(p, inverse, &rows)?;
-        let square = p.mean(mean, &rows)?;
-        let x = p.squared(square)?;
         let factors = p.operands(product, stablehlo::MULTIPLY)?;
+        let rows = p.reduction_rows(inverse, product).filter(RowAxes::are_last)?;
+        let inverse = p.row_or_full(inverse, &rows)?;
+        let (square, epsilon) = inverse_deviation(p, inverse, &rows)?;
         p.either(factors, |p, own, scale| {
-            let scale = (own == x).then(|| p.along(scale, &rows))??;
-            norm(p, RMS_NORM, &[x, scale], &rows, epsilon)
+            let scale = p.along(scale, &rows)?;
+            let centered = p.attempt(|p| {
+                let (x, of_mean) = centered_rows(p, own)?;
+                (of_mean == rows && is_variance(p, square, x, &rows)).then_some(x)
+            });
+            if let Some(x) = centered {
+                return norm(p, LAYER_NORM, &[x, scale], &rows, epsilon);
+            }
+            let square = p.mean(square, &rows)?;
+            (p.squared(square)? == own).then(|| norm(p, RMS_NORM, &[own, scale], &rows, epsilon))?
         })
     })
 }

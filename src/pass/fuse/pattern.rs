@@ -280,7 +280,7 @@ impl<'m> Pattern<'m> {
     /// One value per element of a row, before it is broadcast: it has only the dimensions of a row, or size 1 in the
     /// others.
     pub fn along(&mut self, value: ValueId, rows: &RowAxes) -> Option<ValueId> {
-        self.attempt(|p| {
+        let spread = self.attempt(|p| {
             let [inner] = p.operands(value, stablehlo::BROADCAST_IN_DIM)?;
             let to = p.positions(p.module.defining_op(value)?, "broadcast_dimensions")?;
             let dims = &p.tensor(inner)?.dims;
@@ -289,6 +289,27 @@ impl<'m> Pattern<'m> {
             };
             let all = rows.axes.iter().all(|axis| to.contains(axis));
             (all && to.is_sorted() && to.iter().zip(dims).all(fits)).then_some(inner)
+        });
+        spread.or_else(|| self.along_only_row(value, rows))
+    }
+
+    /// The same for a tensor with a single row. JAX prints a broadcast that adds no elements as a reshape, which is
+    /// part of a constant.
+    fn along_only_row(&mut self, value: ValueId, rows: &RowAxes) -> Option<ValueId> {
+        let is_only = rows.others().all(|axis| rows.dims[axis] == Dim::Known(1));
+        if !is_only || self.tensor(value)?.dims != rows.dims {
+            return None;
+        }
+        if self.is_constant(value) {
+            return Some(value);
+        }
+        self.attempt(|p| {
+            let [inner] = p.operands(value, stablehlo::RESHAPE)?;
+            let dims = &p.tensor(inner)?.dims;
+            let several = |&dim: &Dim| dim != Dim::Known(1);
+            let row = rows.axes.iter().map(|&axis| rows.dims[axis]).filter(several);
+            let fits = dims.len() < rows.dims.len() && dims.iter().copied().filter(several).eq(row);
+            fits.then_some(inner)
         })
     }
 
