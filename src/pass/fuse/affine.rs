@@ -7,7 +7,8 @@ use crate::ir::{Element, OpId, ValueId, stablehlo};
 pub(super) const RULES: &[FusionRule] = &[FusionRule::new(stablehlo::ADD, affine)];
 
 /// `(x - mean) * factor + offset` with constants becomes `x * factor + (offset - mean * factor)`, which a runtime
-/// folds into the weights of the convolution or matrix product that computes `x`. Batch norms print like this.
+/// folds into the weights of the convolution or matrix product that computes `x`. Batch norms print like this. If `x` is
+/// a product plus a constant bias, the bias becomes part of the offset.
 ///
 /// For any other `x`, `x - mean` may be small compared with `x`, and multiplying first would lose digits.
 fn affine(p: &mut Pattern, op: OpId) -> Option<Fused> {
@@ -19,18 +20,24 @@ fn affine(p: &mut Pattern, op: OpId) -> Option<Fused> {
         let (b, dims) = p.spread_constant(offset)?;
         let factors = p.operands(product, stablehlo::MULTIPLY)?;
         p.either(factors, |p, centered, factor| {
-            let (f, of_factor) = p.spread_constant(factor)?;
+            let alike = |p: &Pattern, value: ValueId| {
+                let (constant, of_value) = p.spread_constant(value)?;
+                (dims == of_value && p.tensor(b)? == p.tensor(constant)?).then(|| p.floats(constant))?
+            };
+            let f_elements = alike(p, factor)?;
             let [x, mean] = p.operands(centered, stablehlo::SUBTRACT)?;
-            let (m, of_mean) = p.spread_constant(mean)?;
-            let alike = dims == of_factor
-                && dims == of_mean
-                && p.tensor(b)? == p.tensor(f)?
-                && p.tensor(b)? == p.tensor(m)?;
-            (alike && is_weighted(p, x)).then_some(())?;
-            let (b_elements, f_elements, m_elements) = (p.floats(b)?, p.floats(f)?, p.floats(m)?);
-            let elements = b_elements.iter().zip(f_elements).zip(m_elements);
+            let m_elements = alike(p, mean)?;
+            let biased = p.attempt(|p| {
+                let addends = p.operands(x, stablehlo::ADD)?;
+                p.either(addends, |p, x, bias| Some((x, alike(p, bias)?)))
+            });
+            let (x, c_elements) = biased.unwrap_or_else(|| (x, vec![0.0; m_elements.len()]));
+            is_weighted(p, x).then_some(())?;
+            let b_elements = p.floats(b)?;
+            let shifts = c_elements.iter().zip(m_elements).map(|(c, m)| c - m);
+            let elements = b_elements.iter().zip(f_elements).zip(shifts);
             let bytes: Vec<u8> =
-                elements.flat_map(|((b, f), m)| ((b - m * f) as f32).to_le_bytes()).collect();
+                elements.flat_map(|((b, f), shift)| ((b + shift * f) as f32).to_le_bytes()).collect();
             let spread = Fused::of(stablehlo::BROADCAST_IN_DIM, [FusedOperand::Constant(bytes.into(), b)])
                 .positions("broadcast_dimensions", &dims);
             let scaled = Fused::new(stablehlo::MULTIPLY, &[x, factor]);
