@@ -7,6 +7,7 @@
     python benches/models/run.py --small --converter new=target/release/hlo2onnx --converter old=/tmp/hlo2onnx
     python benches/models/run.py --real --torch PYTHON           # also against torch's exporter; PYTHON has torch
     python benches/models/run.py --report FILE                   # prints the table of an earlier --json
+    python benches/models/run.py --torch PYTHON --docs           # writes the tables in README.md and docs/performance.md
 
 The zoo is built once, under target/models or --folder: its texts have 6 GB. Each model is then converted by each tool: `ours`
 is hlo2onnx with its default options, `target` the same with `--target onnxruntime`, and `jax` is the faster one of the
@@ -27,6 +28,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+import docs
 import report
 from processes import Job, Worker
 
@@ -52,6 +54,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--build", action="store_true", help="build and convert, do not measure")
     parser.add_argument("--json", type=Path, help="write all results; written after each model")
     parser.add_argument("--report", type=Path, nargs="+", help="print the table of files that --json wrote")
+    parser.add_argument("--docs", action="store_true", help="write the tables in README.md and docs/performance.md")
     return parser.parse_args()
 
 
@@ -164,14 +167,21 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
+def machine() -> str:
+    """The number and the kind of processors."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{os.cpu_count()} cores of {names[0] if names else platform.machine()}"
+
+
 def main() -> int:
     """Runs the command; returns the exit status."""
     arguments = parse()
     if arguments.report:
-        records = [record for path in arguments.report for record in json.loads(path.read_text())["models"]]
-        print(report.table(records))
+        documents = [json.loads(path.read_text()) for path in arguments.report]
+        finish(documents[0] | {"models": [record for one in documents for record in one["models"]]}, arguments.docs)
         return 0
-    document: Job = {"date": datetime.date.today().isoformat(), "versions": versions(), "models": []}
+    document: Job = {"date": datetime.date.today().isoformat(), "machine": machine(), "versions": versions(), "models": []}
     bench = Bench(arguments)
     try:
         for model in selected(arguments):
@@ -184,8 +194,15 @@ def main() -> int:
                 bench.close()
     finally:
         bench.close()
-    print(report.table(document["models"]))
+    finish(document, arguments.docs)
     return 0
+
+
+def finish(document: Job, writes: bool) -> None:
+    """Prints the table, and writes it to the documentation if asked."""
+    print(report.table(document["models"]))
+    if writes:
+        docs.write(document, ROOT)
 
 
 if __name__ == "__main__":
