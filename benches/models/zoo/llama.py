@@ -146,8 +146,10 @@ def llama_cache() -> Program:
             q = rotate((y @ weights[f"q_{i}"]).reshape(1, 1, heads, size), positions)
             k = rotate((y @ weights[f"k_{i}"]).reshape(1, 1, shared, size), positions)
             v = (y @ weights[f"v_{i}"]).reshape(1, 1, shared, size)
-            keys = jax.lax.dynamic_update_slice(keys, k[None], (i, 0, position, 0, 0))
-            values = jax.lax.dynamic_update_slice(values, v[None], (i, 0, position, 0, 0))
+            layer, zero = (jnp.asarray(index, position.dtype) for index in (i, 0))
+            start = (layer, zero, position, zero, zero)
+            keys = jax.lax.dynamic_update_slice(keys, k[None], start)
+            values = jax.lax.dynamic_update_slice(values, v[None], start)
             mask = (jnp.arange(length) <= position)[None, None, None, :]
             attended = jax.nn.dot_product_attention(q, keys[i], values[i], mask=mask)
             x = x + attended.reshape(1, width) @ weights[f"o_{i}"]
