@@ -117,7 +117,6 @@ dialects! {
     /// Internal ops that passes create.
     hlo2onnx as Hlo2Onnx {
         CHOLESKY = "hlo2onnx.cholesky", Opaque;
-        DFT = "hlo2onnx.dft", Opaque;
         GELU = "hlo2onnx.gelu", Opaque;
         GROUP_NORM = "hlo2onnx.group_norm", Opaque;
         INTERPOLATE = "hlo2onnx.interpolate", Opaque;
@@ -185,7 +184,6 @@ dialects! {
         COSH = "onnx.Cosh", Elementwise;
         CUM_PROD = "onnx.CumProd", Opaque;
         CUM_SUM = "onnx.CumSum", Opaque;
-        DFT = "onnx.DFT", Opaque;
         DEPTH_TO_SPACE = "onnx.DepthToSpace", Moves;
         DEQUANTIZE_LINEAR = "onnx.DequantizeLinear", Opaque;
         DIV = "onnx.Div", Elementwise;

@@ -186,7 +186,7 @@ pub const PIPELINE: &[Pass] = &[
         .refuses(),
     Pass::new(
         "complex",
-        "complex tensors become real tensors with a trailing dimension of two",
+        "complex tensors become two real tensors, packed with a trailing dimension of two in inputs and results",
         complex::run,
     )
     .refuses(),
@@ -259,7 +259,7 @@ pub const PIPELINE: &[Pass] = &[
     ),
     Pass::new(
         "older_forms",
-        "full reductions name no axes, and ops have the forms of the model's opset, where it is below 20",
+        "full reductions name no axes, and ops have the forms of the model's opset, where it is below 18",
         older_forms::run,
     ),
     Pass::new("outline", "modules become functions, shared by equal modules, if requested", outline::run),

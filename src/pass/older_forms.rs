@@ -1,8 +1,8 @@
 //! Gives ops the forms of the model's opset, where all passes and lowerings use newer ones.
 //!
-//! The axes of a reduction are an attribute below opset 18, and the axis of `DFT` below opset 20 (ONNX,
-//! `docs/Changelog.md`). Those of `ReduceSum` became an operand in opset 13 already. Graphs of Loop, Scan and If do not
-//! take bf16 below opset 16. The pass runs when the opset is final.
+//! The axes of a reduction are an attribute below opset 18 (ONNX, `docs/Changelog.md`). Those of `ReduceSum` became an
+//! operand in opset 13 already. Graphs of Loop, Scan and If do not take bf16 below opset 16. The pass runs when the opset
+//! is final.
 //!
 //! In any opset, a reduction of all dimensions names none: ONNX Runtime's symbolic shape inference reads no operand with
 //! axes but those of `ReduceSum` and `ReduceMean`.
@@ -10,13 +10,10 @@
 use super::Context;
 use super::canonicalize::remove_dead;
 use crate::diagnostic::catalog;
-use crate::ir::{Attribute, Element, Module, OpId, OpName, Type, onnx};
+use crate::ir::{Attribute, Element, Module, OpId, OpName, onnx};
 
 /// The first opset in which the axes of all reductions are an operand.
 const REDUCTION_AXES: u32 = 18;
-
-/// The first opset in which the axis of `DFT` is an operand.
-const DFT_AXIS: u32 = 20;
 
 const REDUCTIONS: &[OpName] =
     &[onnx::REDUCE_MAX, onnx::REDUCE_MEAN, onnx::REDUCE_MIN, onnx::REDUCE_PROD, onnx::REDUCE_SUM_SQUARE];
@@ -26,13 +23,13 @@ const GRAPHS_OF_BF16: u32 = 16;
 
 /// Runs the pass.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
-    let opset = module.opset().unwrap_or(DFT_AXIS);
+    let opset = module.opset().unwrap_or(REDUCTION_AXES);
     let mut changed = false;
     for op in module.reachable_ops() {
         if REDUCTIONS.contains(&module.op(op).name) && reduces_all(module, op) {
             module.op_mut(op).operands.truncate(1);
             changed = true;
-        } else if opset < DFT_AXIS {
+        } else if opset < REDUCTION_AXES {
             changed |= to_older_form(module, cx, op, opset);
         }
     }
@@ -57,27 +54,17 @@ fn to_older_form(module: &mut Module, cx: &mut Context, op: OpId, opset: u32) ->
         let refused = catalog::OpsetTooLow { op: name, needs: GRAPHS_OF_BF16, given: opset, at };
         cx.diagnostics.push(module.located(op, refused));
     }
-    let (needs, axes) = match (operation.name, &operation.operands[..]) {
-        (onnx::DFT, &[_, _, axis]) => (DFT_AXIS, axis),
-        (name, &[_, axes]) if REDUCTIONS.contains(&name) => (REDUCTION_AXES, axes),
+    let axes = match operation.operands[..] {
+        [_, axes] if REDUCTIONS.contains(&operation.name) => axes,
         _ => return false,
     };
-    if opset >= needs {
-        return false;
-    }
     let Some(axes) = module.known_integers(axes) else {
-        let refused = catalog::OpsetTooLow { op: name, needs, given: opset, at };
+        let refused = catalog::OpsetTooLow { op: name, needs: REDUCTION_AXES, given: opset, at };
         cx.diagnostics.push(module.located(op, refused));
         return false;
     };
     module.op_mut(op).operands.truncate(1);
-    match (needs, &axes[..]) {
-        (DFT_AXIS, &[axis]) => {
-            let ty = module.types.intern(Type::Scalar(Element::I64));
-            module.set_attribute(op, "axis", Attribute::Integer(axis, ty));
-        }
-        _ => module.set_attribute(op, "axes", Attribute::Integers(Element::I64, axes.into())),
-    }
+    module.set_attribute(op, "axes", Attribute::Integers(Element::I64, axes.into()));
     true
 }
 

@@ -11,7 +11,6 @@ pub const HIGHEST_OPSET: u32 = 26;
 
 /// ONNX ops that were added, or got the form that is emitted here, after [`LOWEST_OPSET`] (ONNX `docs/Changelog.md`).
 const SINCE: &[(OpName, u32)] = &[
-    (onnx::DFT, 17),
     (onnx::LAYER_NORMALIZATION, 17),
     (onnx::BITWISE_AND, 18),
     (onnx::BITWISE_NOT, 18),

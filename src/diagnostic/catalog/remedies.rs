@@ -182,7 +182,6 @@ const LATER_OPS: &[(&str, &str)] = &[
     ("BitwiseOr", "`|` of integers"),
     ("BitwiseXor", "`^` of integers, and random numbers"),
     ("CumProd", "`jnp.cumprod`"),
-    ("DFT", "`jnp.fft`"),
     ("Gelu", "`jax.nn.gelu`"),
     ("RMSNormalization", "`flax.linen.RMSNorm`"),
     ("ScatterND", "sums of overlapping windows"),

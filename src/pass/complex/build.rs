@@ -3,8 +3,8 @@
 use super::expr::{Complex, Real};
 use super::{ComplexForm, Splitter, part_type};
 use crate::ir::{
-    Attribute, Data, Dim, Element, Op, OpBuilder, OpId, OpName, SCALAR, Size, TensorType, Type, TypeId,
-    ValueId, stablehlo,
+    Attribute, Data, Dim, Element, Op, OpBuilder, OpId, OpName, SCALAR, Size, TensorType, TypeId, ValueId,
+    stablehlo,
 };
 use crate::ops::{GatherDimensionNumbers, LowerError};
 use smallvec::SmallVec;
@@ -112,11 +112,6 @@ impl Splitter<'_, '_> {
         sizes[axis] = self.module.dim_exprs.sum(values.iter().map(|&value| self.dims(value)[axis]));
         let ty = self.resized(values[0], &sizes);
         self.create(stablehlo::CONCATENATE, values).int("dimension", axis as i64).of(ty)
-    }
-
-    /// An integer as an attribute.
-    pub(super) fn integer(&mut self, value: i64) -> Attribute {
-        Attribute::Integer(value, self.module.types.intern(Type::Scalar(Element::I64)))
     }
 
     // Forms.

@@ -1,64 +1,93 @@
-//! Fourier transforms, one dimension at a time.
+//! Fourier transforms, one dimension at a time, as products with matrices of cosines and sines.
 //!
-//! ONNX Runtime's `DFT` is accurate only for powers of two. For other lengths its `f32` errors reach 1e-3 at 4,000
-//! elements, and its inverse divides by a length rounded to `f32`. Such transforms become matrix products if short,
-//! and chirp convolutions of power-of-two transforms if long.
-//!
-//! `hlo2onnx.dft` transforms one axis of a tensor whose trailing dimension contains the parts (two, or one for real
-//! elements). It has ONNX's attributes: `axis`, `inverse` (divides by the length) and `onesided` (a real operand or
-//! result, with half of the spectrum).
+//! ONNX Runtime's `DFT` supports powers of two well enough only in speed: its errors are four to six times those of XLA,
+//! and from 256 elements on two products with short matrices are faster ([`plan`]). A product takes and returns parts as
+//! they are, so a part that nobody reads costs nothing.
 
 mod chirp;
 mod matrix;
+mod plan;
+mod steps;
 
 use super::build::integers;
 use super::contraction::is_zero;
 use super::values::empty;
 use super::{LowerError, Rewrite, RewriteRow, Splitter, packed_type};
-use crate::ir::{Attribute, Dim, OpId, ValueId, hlo2onnx, stablehlo};
-use crate::ops::OpAttributes;
+use crate::ir::{Attribute, Data, Dim, Element, OpId, SCALAR, TypeId, ValueId, stablehlo};
+use crate::ops::{GatherDimensionNumbers, OpAttributes};
+use plan::Plan;
 
 pub(super) const ROWS: &[RewriteRow] = &[(stablehlo::FFT, Rewrite::Own(fft))];
 
-/// The trailing dimension of real and of complex elements.
-const ONE: Dim = Dim::Known(1);
-const TWO: Dim = Dim::Known(2);
-
-/// The direction of the transform.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum FftDirection {
-    Forward,
-    /// Divides by the length.
-    Inverse,
+/// A tensor in a transform. A real one has no imaginary part.
+#[derive(Clone, Copy)]
+struct Signal {
+    re: ValueId,
+    im: Option<ValueId>,
 }
 
-/// The algorithm of a transform.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Method {
-    Radix2,
-    Matrix,
-    Chirp,
+/// A transform along one axis: `X_k = scale Σ_j x_j e^(± 2πi jk / length)`.
+#[derive(Clone, Copy)]
+struct Transform {
+    length: i64,
+    /// How many elements the operand has. The others are zero.
+    inputs: i64,
+    /// How many elements of the result are needed, from the first on.
+    outputs: i64,
+    /// The sign of the exponent.
+    sign: f64,
+    scale: f64,
+    /// The operand is one half of the spectrum of a real signal.
+    is_half: bool,
+    /// Only the real part of the result is needed.
+    to_real: bool,
 }
 
-impl Method {
-    fn of(length: i64) -> Self {
-        match length {
-            ..=MATRIX_LIMIT => Method::Matrix,
-            _ if u64::try_from(length).is_ok_and(u64::is_power_of_two) => Method::Radix2,
-            _ => Method::Chirp,
+impl Transform {
+    fn forward(length: i64) -> Self {
+        Self {
+            length,
+            inputs: length,
+            outputs: length,
+            sign: -1.0,
+            scale: 1.0,
+            is_half: false,
+            to_real: false,
         }
+    }
+
+    fn inverse(length: i64) -> Self {
+        Self { sign: 1.0, scale: 1.0 / length as f64, ..Self::forward(length) }
+    }
+
+    /// `(cos φ, ± sin φ)` of `φ = 2π ab / length`, from the remainder of the product, as large angles lose digits.
+    fn root(&self, a: i64, b: i64) -> [f64; 2] {
+        let product = i128::from(a) * i128::from(b) % i128::from(self.length);
+        let (sin, cos) = (std::f64::consts::TAU * product as f64 / self.length as f64).sin_cos();
+        [cos, self.sign * sin]
+    }
+
+    /// How often an input counts: an element of half a spectrum also represents its mirror image, if it has one.
+    fn weight(&self, index: i64) -> f64 {
+        if self.is_half && index != 0 && 2 * index != self.length { 2.0 } else { 1.0 }
     }
 }
 
-/// Up to this length the product with the matrix is faster than ONNX Runtime's `DFT`, also for powers of two (measured: 2
-/// to 5 times for 32 to 128), and accelerators have no `DFT`.
-const MATRIX_LIMIT: i64 = 128;
+/// The number of elements of a spectrum of which the others are the mirror image.
+fn half_of(length: i64) -> i64 {
+    length / 2 + 1
+}
+
+/// Constants for longer transforms would be too large.
+const LONGEST: i64 = 1 << 24;
+
+/// From about this many elements on, mirroring one half of a spectrum is faster than computing both (measured).
+const MIRRORED: i64 = 1 << 12;
 
 fn fft(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let attributes = OpAttributes::of(cx.module, op);
     let (kind, lengths) = (attributes.word("fft_type")?.to_owned(), attributes.integers("fft_length")?);
     let (operand, result) = (cx.module.op(op).operands[0], cx.module.op(op).results[0]);
-    let ty = cx.module.value_type(result);
     let (of_operand, of_result) = (cx.dims(operand), cx.dims(result));
     let rank = of_result.len();
     let Some(first) = rank.checked_sub(lengths.len()).filter(|_| !lengths.is_empty()) else {
@@ -68,153 +97,214 @@ fn fft(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     if [&of_operand, &of_result].iter().any(|dims| dims[first..].iter().any(|dim| dim.known().is_none())) {
         return Err(LowerError::Dynamic("a dimension that `stablehlo.fft` transforms".to_owned()));
     }
+    if lengths.iter().any(|&length| length > LONGEST) {
+        return Err(LowerError::form(format!("a transform of more than {LONGEST} elements")));
+    }
+    if of_result.contains(&Dim::Known(0)) {
+        return without_elements(cx, op);
+    }
     let axes: Vec<(usize, i64)> = (first..rank).zip(lengths).collect();
     let (&(last, length), outer) = axes.split_last().ok_or(LowerError::missing("fft_length"))?;
-    if of_result.contains(&Dim::Known(0)) {
-        cx.needs_numbers(op)?;
-        let packed = packed_type(cx.module, ty);
-        let value = empty(cx, packed.unwrap_or(ty));
-        return if packed.is_some() { cx.define_whole(op, 0, value) } else { cx.define_real(op, 0, value) };
+    let along: fn(i64) -> Transform = match &*kind {
+        "FFT" | "RFFT" => Transform::forward,
+        "IFFT" | "IRFFT" => Transform::inverse,
+        _ => return Err(LowerError::form(format!("the transform `{kind}`"))),
+    };
+    let mut signal = signal_of(cx, operand)?;
+    if kind == "IRFFT" {
+        for &(axis, length) in outer {
+            signal = transform(cx, signal, axis, along(length));
+        }
+        let last_one = Transform { inputs: half_of(length), is_half: true, to_real: true, ..along(length) };
+        let signal = transform(cx, signal, last, last_one);
+        return cx.define_real(op, 0, signal.re);
     }
-    match &*kind {
-        "FFT" | "IFFT" => {
-            let direction = if kind == "FFT" { FftDirection::Forward } else { FftDirection::Inverse };
-            let mut value = spectrum_or_signal(cx, operand)?;
-            for &(axis, length) in axes.iter().rev() {
-                value = transform(cx, value, axis, length, direction)?;
-            }
+    let count = of_result.iter().try_fold(1i64, |count, dim| count.checked_mul(dim.known()?));
+    let is_mirrored = kind != "RFFT"
+        && signal.im.is_none()
+        && !outer.is_empty()
+        && length > 2
+        && count.is_none_or(|count| count >= MIRRORED);
+    let outputs = if kind == "RFFT" || is_mirrored { half_of(length) } else { length };
+    signal = transform(cx, signal, last, Transform { outputs, ..along(length) });
+    for &(axis, length) in outer.iter().rev() {
+        signal = transform(cx, signal, axis, along(length));
+    }
+    if is_mirrored {
+        signal = mirror(cx, signal, last, length, outer);
+    }
+    let im = match signal.im {
+        Some(im) => im,
+        None => {
+            let ty = cx.module.value_type(signal.re);
+            cx.splat(ty, 0.0)
+        }
+    };
+    cx.define_parts(op, 0, [signal.re, im])
+}
+
+fn without_elements(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
+    cx.needs_numbers(op)?;
+    let ty = cx.module.value_type(cx.module.op(op).results[0]);
+    match packed_type(cx.module, ty) {
+        Some(packed) => {
+            let value = empty(cx, packed);
             cx.define_whole(op, 0, value)
         }
-        "RFFT" => {
-            let sizes = [&of_operand[..], &[ONE]].concat();
-            let real = cx.reshape(operand, &sizes);
-            let mut value = half_spectrum(cx, real, last, length)?;
-            for &(axis, length) in outer.iter().rev() {
-                value = transform(cx, value, axis, length, FftDirection::Forward)?;
-            }
-            cx.define_whole(op, 0, value)
-        }
-        "IRFFT" => {
-            let mut value = cx.whole(operand)?;
-            for &(axis, length) in outer {
-                value = transform(cx, value, axis, length, FftDirection::Inverse)?;
-            }
-            let real = real_signal(cx, value, last, length)?;
-            let mut sizes = cx.dims(real);
-            sizes.pop();
-            let value = cx.reshape(real, &sizes);
+        None => {
+            let value = empty(cx, ty);
             cx.define_real(op, 0, value)
         }
-        _ => Err(LowerError::form(format!("the transform `{kind}`"))),
     }
 }
 
-/// The packed operand, or with a trailing dimension of one if it is real.
-fn spectrum_or_signal(cx: &mut Splitter, operand: ValueId) -> Result<ValueId, LowerError> {
-    let parts = cx.forms.get(&operand).and_then(|form| form.parts);
-    match parts {
-        Some([re, im]) if is_zero(cx, im) => {
-            let sizes = [&cx.dims(re)[..], &[ONE]].concat();
-            Ok(cx.reshape(re, &sizes))
-        }
-        _ => cx.whole(operand),
+fn signal_of(cx: &mut Splitter, value: ValueId) -> Result<Signal, LowerError> {
+    if !cx.is_complex(value) {
+        return Ok(Signal { re: value, im: None });
     }
+    let [re, im] = cx.parts(value)?;
+    Ok(Signal { re, im: (!is_zero(cx, im)).then_some(im) })
 }
 
-/// The transform along one axis of all elements, real or complex.
-fn transform(
-    cx: &mut Splitter,
-    value: ValueId,
-    axis: usize,
-    length: i64,
-    direction: FftDirection,
-) -> Result<ValueId, LowerError> {
-    let mut sizes = cx.dims(value);
-    let trailing = sizes.len() - 1;
+/// A transform along one axis, by the fastest method.
+fn transform(cx: &mut Splitter, signal: Signal, axis: usize, transform: Transform) -> Signal {
     // One element is its own transform.
-    if length == 1 && sizes[trailing] == TWO {
-        return Ok(value);
+    if transform.length == 1 {
+        return Signal { im: signal.im.filter(|_| !transform.to_real), ..signal };
     }
-    match Method::of(length) {
-        Method::Radix2 => {
-            sizes[trailing] = TWO;
-            Ok(dft(cx, value, axis, &sizes, direction, false))
+    let plan = plan::plan(transform.length, &cx.dims(signal.re), axis);
+    transform_by(cx, signal, axis, transform, &plan)
+}
+
+fn transform_by(cx: &mut Splitter, signal: Signal, axis: usize, transform: Transform, plan: &Plan) -> Signal {
+    match plan {
+        Plan::Matrix => matrix::transform(cx, signal, axis, transform),
+        Plan::Steps { first, rest } => steps::transform(cx, signal, axis, transform, *first, rest),
+        Plan::Chirp { padded, plan } => chirp::transform(cx, signal, axis, transform, *padded, plan),
+    }
+}
+
+/// The whole spectrum of a real signal from one half: `X_(-k) = conj(X_k)`, where `-k` is the opposite in all axes.
+fn mirror(cx: &mut Splitter, half: Signal, last: usize, length: i64, outer: &[(usize, i64)]) -> Signal {
+    half.map(cx, |cx, part, is_imaginary| {
+        let inner = cx.cut(part, last, 1, (length + 1) / 2);
+        let ty = cx.module.value_type(inner);
+        let backward = cx.create(stablehlo::REVERSE, &[inner]);
+        let mut opposite = backward.attr("dimensions", integers(&[last as i64])).of(ty);
+        for &(axis, length) in outer.iter().filter(|&&(_, length)| length > 2) {
+            opposite = negated_positions(cx, opposite, axis, length);
         }
-        Method::Matrix => Ok(matrix::transform(cx, value, axis, length, direction)),
-        Method::Chirp => chirp::transform(cx, value, axis, length, direction),
-    }
-}
-
-/// Half of the spectrum of a real signal with a trailing dimension of one.
-fn half_spectrum(cx: &mut Splitter, real: ValueId, axis: usize, length: i64) -> Result<ValueId, LowerError> {
-    let half = length / 2 + 1;
-    match Method::of(length) {
-        Method::Radix2 => {
-            let mut sizes = cx.dims(real);
-            let trailing = sizes.len() - 1;
-            (sizes[axis], sizes[trailing]) = (Dim::Known(half), TWO);
-            Ok(dft(cx, real, axis, &sizes, FftDirection::Forward, true))
+        if is_imaginary {
+            opposite = cx.create(stablehlo::NEGATE, &[opposite]).of(ty);
         }
-        Method::Matrix => Ok(matrix::half_spectrum(cx, real, axis, length)),
-        Method::Chirp => {
-            let spectrum = chirp::transform(cx, real, axis, length, FftDirection::Forward)?;
-            Ok(cx.cut(spectrum, axis, 0, half))
+        cx.concatenate(&[part, opposite], last)
+    })
+}
+
+/// The elements of an axis at `-k` modulo its length: the first one, and the others backward.
+fn negated_positions(cx: &mut Splitter, value: ValueId, axis: usize, length: i64) -> ValueId {
+    let (ty, mut sizes) = (cx.module.value_type(value), cx.dims(value));
+    let bytes: Vec<u8> = (0..length).flat_map(|k| (((length - k) % length) as i32).to_le_bytes()).collect();
+    let positions = cx.module.tensor_of(Element::I32, &[length, 1]);
+    let positions = cx.constant(positions, Data::Bytes(bytes.into()));
+    let numbers = GatherDimensionNumbers {
+        offset_dims: (0..sizes.len()).filter(|&dim| dim != axis).collect(),
+        collapsed_slice_dims: vec![axis],
+        start_index_map: vec![axis],
+        index_vector_dim: 1,
+        ..GatherDimensionNumbers::default()
+    };
+    let numbers = numbers.attribute(cx.module, stablehlo::GATHER);
+    sizes[axis] = Dim::Known(1);
+    let attributes = [numbers, ("slice_sizes", Attribute::of_sizes(&sizes))];
+    cx.create(stablehlo::GATHER, &[value, positions]).attrs(attributes).of(ty)
+}
+
+impl Signal {
+    /// Does the same to each part.
+    fn map(self, cx: &mut Splitter, mut change: impl FnMut(&mut Splitter, ValueId, bool) -> ValueId) -> Self {
+        let re = change(cx, self.re, false);
+        let im = self.im.map(|im| change(cx, im, true));
+        Self { re, im }
+    }
+
+    /// The products with constant complex numbers, whose dimensions are these axes.
+    fn times(self, cx: &mut Splitter, numbers: &[[f64; 2]], axes: &[usize], to_real: bool) -> Self {
+        let ty = cx.module.value_type(self.re);
+        let sizes: Vec<Dim> = axes.iter().map(|&axis| cx.dims(self.re)[axis]).collect();
+        let own = cx.resized(self.re, &sizes);
+        let [cos, sin] = [0, 1].map(|part| {
+            let constant = floats(cx, own, numbers.iter().map(|number| number[part]));
+            cx.broadcast(constant, ty, axes[0]..axes[0] + axes.len())
+        });
+        let product =
+            |cx: &mut Splitter, part, factor| cx.create(stablehlo::MULTIPLY, &[part, factor]).of(ty);
+        let re = product(cx, self.re, cos);
+        let re = match self.im {
+            Some(im) => {
+                let crossed = product(cx, im, sin);
+                cx.create(stablehlo::SUBTRACT, &[re, crossed]).of(ty)
+            }
+            None => re,
+        };
+        if to_real {
+            return Self { re, im: None };
         }
+        let im = product(cx, self.re, sin);
+        let im = match self.im {
+            Some(own) => {
+                let straight = product(cx, own, cos);
+                cx.create(stablehlo::ADD, &[straight, im]).of(ty)
+            }
+            None => im,
+        };
+        Self { re, im: Some(im) }
+    }
+
+    /// The elements of half a spectrum, as often as they count.
+    fn weighted(self, cx: &mut Splitter, axis: usize, transform: Transform) -> Self {
+        if !transform.is_half {
+            return self;
+        }
+        self.map(cx, |cx, part, _| {
+            let ty = cx.module.value_type(part);
+            let own = cx.resized(part, &[transform.inputs]);
+            let weights = floats(cx, own, (0..transform.inputs).map(|index| transform.weight(index)));
+            let weights = cx.broadcast(weights, ty, axis..axis + 1);
+            cx.create(stablehlo::MULTIPLY, &[part, weights]).of(ty)
+        })
+    }
+
+    /// The signal with zeros after its elements along an axis.
+    fn padded(self, cx: &mut Splitter, axis: usize, zeros: i64) -> Self {
+        if zeros == 0 {
+            return self;
+        }
+        self.map(cx, |cx, part, _| {
+            let mut sizes = cx.dims(part);
+            let (none, mut high) = (vec![0; sizes.len()], vec![0; sizes.len()]);
+            high[axis] = zeros;
+            sizes[axis] = cx.module.dim_exprs.add(sizes[axis], Dim::Known(zeros));
+            let scalar = cx.resized(part, SCALAR);
+            let zero = cx.splat(scalar, 0.0);
+            let ty = cx.resized(part, &sizes);
+            let attributes = [
+                ("edge_padding_low", integers(&none)),
+                ("edge_padding_high", integers(&high)),
+                ("interior_padding", integers(&none)),
+            ];
+            cx.create(stablehlo::PAD, &[part, zero]).attrs(attributes).of(ty)
+        })
     }
 }
 
-/// The real signal, with a trailing dimension of one, from half of its spectrum.
-fn real_signal(cx: &mut Splitter, half: ValueId, axis: usize, length: i64) -> Result<ValueId, LowerError> {
-    let mut sizes = cx.dims(half);
-    let trailing = sizes.len() - 1;
-    let method = Method::of(length);
-    if length == 1 {
-        return Ok(cx.cut(half, trailing, 0, 1));
-    }
-    if method == Method::Matrix {
-        return Ok(matrix::real_signal(cx, half, axis, length));
-    }
-    if method == Method::Radix2 && cx.opset >= ONE_SIDED_INVERSE {
-        (sizes[axis], sizes[trailing]) = (Dim::Known(length), ONE);
-        return Ok(dft(cx, half, axis, &sizes, FftDirection::Inverse, true));
-    }
-    let spectrum = mirror(cx, half, axis, length);
-    let signal = transform(cx, spectrum, axis, length, FftDirection::Inverse)?;
-    Ok(cx.cut(signal, trailing, 0, 1))
-}
-
-/// The first opset with the one-sided inverse.
-const ONE_SIDED_INVERSE: u32 = 20;
-
-/// The whole spectrum of a real signal: the half, then its conjugate mirror image without the first element and, for
-/// an even length, without the last.
-fn mirror(cx: &mut Splitter, half: ValueId, axis: usize, length: i64) -> ValueId {
-    let trailing = cx.dims(half).len() - 1;
-    let inner = cx.cut(half, axis, 1, (length + 1) / 2);
-    let ty = cx.module.value_type(inner);
-    let reversed =
-        cx.create(stablehlo::REVERSE, &[inner]).attr("dimensions", integers(&[axis as i64])).of(ty);
-    let (re, im) = (cx.cut(reversed, trailing, 0, 1), cx.cut(reversed, trailing, 1, 2));
-    let ty = cx.module.value_type(im);
-    let im = cx.create(stablehlo::NEGATE, &[im]).of(ty);
-    let conjugate = cx.concatenate(&[re, im], trailing);
-    cx.concatenate(&[half, conjugate], axis)
-}
-
-/// One `hlo2onnx.dft`.
-fn dft(
-    cx: &mut Splitter,
-    value: ValueId,
-    axis: usize,
-    sizes: &[Dim],
-    direction: FftDirection,
-    onesided: bool,
-) -> ValueId {
-    let ty = cx.resized(value, sizes);
-    let attributes = [
-        ("axis", cx.integer(axis as i64)),
-        ("inverse", Attribute::Bool(direction == FftDirection::Inverse)),
-        ("onesided", Attribute::Bool(onesided)),
-    ];
-    cx.create(hlo2onnx::DFT, &[value]).attrs(attributes).of(ty)
+/// A constant of floats.
+fn floats(cx: &mut Splitter, ty: TypeId, numbers: impl Iterator<Item = f64>) -> ValueId {
+    let is_double = cx.module.tensor_type(ty).is_some_and(|tensor| tensor.element == Element::F64);
+    let bytes: Vec<u8> = if is_double {
+        numbers.flat_map(f64::to_le_bytes).collect()
+    } else {
+        numbers.flat_map(|number| (number as f32).to_le_bytes()).collect()
+    };
+    cx.constant(ty, Data::Bytes(bytes.into()))
 }

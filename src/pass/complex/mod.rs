@@ -1,9 +1,9 @@
 //! Turns complex tensors into real ones.
 //!
 //! After this pass no value is complex. A complex value has one of two forms, or both: *packed*, one real tensor with
-//! a trailing dimension of two, and *parts*, two real tensors. Inputs, results and values carried by control flow are
-//! packed; arithmetic uses parts; ops that move elements keep the form of their operands, so that forms change only
-//! where both meet. `stablehlo.fft` becomes `hlo2onnx.dft`, one transform along one axis (`ops::fft`).
+//! a trailing dimension of two, and *parts*, two real tensors. Inputs and results of the model are packed; arithmetic,
+//! transforms, loops and branches use parts; ops that move elements keep the form of their operands, so that forms
+//! change only where both meet.
 //!
 //! An unsupported op is reported and removed; its users stay silent.
 
@@ -129,8 +129,6 @@ struct Splitter<'a, 'c> {
     module: &'a mut Module,
     source: &'a Source,
     cx: &'a mut Context<'c>,
-    /// The opset, as far as it is known before lowering.
-    opset: u32,
     forms: FxHashMap<ValueId, ComplexForm>,
     /// Forms added in open blocks, innermost last, with the previous forms: values of a nested block are not visible
     /// outside.
@@ -148,7 +146,6 @@ impl<'a, 'c> Splitter<'a, 'c> {
         Self {
             module,
             source: cx.source,
-            opset: cx.options.first_opset(),
             cx,
             forms: FxHashMap::default(),
             made: Vec::new(),

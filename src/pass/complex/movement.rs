@@ -99,8 +99,9 @@ fn broadcast_in_dim(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
 /// The trailing dimension comes last, so other dimensions keep their index.
 fn size(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let operand = cx.module.op(op).operands[0];
-    let packed = cx.whole(operand)?;
-    cx.module.op_mut(op).operands[0] = packed;
+    let form = cx.forms.get(&operand).ok_or(LowerError::Reported)?;
+    let any = form.packed.or(form.parts.map(|[re, _]| re)).ok_or(LowerError::Reported)?;
+    cx.module.op_mut(op).operands[0] = any;
     cx.pending.push(op);
     Ok(())
 }

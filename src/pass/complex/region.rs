@@ -1,7 +1,8 @@
-//! Ops whose regions combine or compare elements: reductions, scatters, sorts.
+//! Ops with regions: loops and branches, and those that combine or compare elements.
 //!
-//! A partwise region (a sum, an assignment) becomes one op on the packed form, or two on the parts. Any other becomes
-//! one op with twice as many operands, whose region takes the parts as separate arguments.
+//! A partwise region of a reduction or scatter (a sum, an assignment) becomes one op on the packed form, or two on the
+//! parts. Any other op becomes one with twice as many operands, whose regions take and return the parts as separate
+//! values.
 
 use super::movement::extend_window;
 use super::{LowerError, Rewrite, RewriteRow, Splitter};
@@ -10,10 +11,14 @@ use crate::ops::{Combiner, combiners};
 use smallvec::{SmallVec, smallvec};
 
 pub(super) const ROWS: &[RewriteRow] = &[
+    (stablehlo::CASE, Rewrite::Own(apart)),
+    (stablehlo::IF, Rewrite::Own(apart)),
+    (stablehlo::OPTIMIZATION_BARRIER, Rewrite::Own(apart)),
     (stablehlo::REDUCE, Rewrite::Own(reduce)),
     (stablehlo::REDUCE_WINDOW, Rewrite::Own(reduce_window)),
     (stablehlo::SCATTER, Rewrite::Own(scatter)),
     (stablehlo::SORT, Rewrite::Own(apart)),
+    (stablehlo::WHILE, Rewrite::Own(apart)),
 ];
 
 fn reduce(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
@@ -101,9 +106,8 @@ fn each_part(cx: &mut Splitter, op: OpId, combiner: Combiner) -> Result<(), Lowe
 
 /// One op with the parts as separate operands.
 fn apart(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
-    let [region] = cx.module.op(op).regions[..] else { return Err(LowerError::form("it has no region")) };
-    let block = cx.module.entry_block(region).ok_or_else(|| LowerError::form("an empty region"))?;
     let is_sort = cx.module.op(op).name == stablehlo::SORT;
+    let regions = cx.module.op(op).regions.clone();
     let mut operands: Vec<ValueId> = Vec::new();
     for operand in cx.module.op(op).operands.clone() {
         if cx.is_complex(operand) {
@@ -118,11 +122,14 @@ fn apart(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
         let count = if cx.is_complex(cx.module.op(op).results[index]) { 2 } else { 1 };
         types.extend(std::iter::repeat_n(ty, count));
     }
-    split_arguments(cx, block, if is_sort { 2 } else { 1 });
     let outer = std::mem::replace(&mut cx.returns_parts, true);
-    cx.block(block);
+    for &region in &regions {
+        let block = cx.module.entry_block(region).ok_or_else(|| LowerError::form("an empty region"))?;
+        split_arguments(cx, block, if is_sort { 2 } else { 1 });
+        cx.block(block);
+    }
     cx.returns_parts = outer;
-    let mut new_results = cx.again(op, &operands).region(region).values(&types).into_iter();
+    let mut new_results = cx.again(op, &operands).regions(regions).values(&types).into_iter();
     for index in 0..cx.module.op(op).results.len() {
         let is_complex = cx.is_complex(cx.module.op(op).results[index]);
         match (is_complex, new_results.next()) {

@@ -13,36 +13,19 @@ pub(super) const ROWS: &[RewriteRow] = &[
     (chlo::CONSTANT, Rewrite::Own(constant)),
     (func::RETURN, Rewrite::Own(terminator)),
     (stablehlo::BITCAST_CONVERT, Rewrite::Own(bitcast_convert)),
-    (stablehlo::CASE, Rewrite::Own(carry)),
     (stablehlo::COMPLEX, Rewrite::Own(complex)),
     (stablehlo::CONSTANT, Rewrite::Own(constant)),
     (stablehlo::CONVERT, Rewrite::Own(convert)),
     // The callee decides what it takes: tensors with a trailing dimension of two.
     (stablehlo::CUSTOM_CALL, Rewrite::Own(call)),
-    (stablehlo::IF, Rewrite::Own(carry)),
     (stablehlo::IMAG, Rewrite::Own(|cx, op| part(cx, op, 1))),
     (stablehlo::IOTA, Rewrite::Own(iota)),
-    (stablehlo::OPTIMIZATION_BARRIER, Rewrite::Own(carry)),
     (stablehlo::REAL, Rewrite::Own(|cx, op| part(cx, op, 0))),
     (stablehlo::RETURN, Rewrite::Own(terminator)),
-    (stablehlo::WHILE, Rewrite::Own(carry)),
 ];
 
-/// Keeps an op with packed operands, region arguments and results.
-fn carry(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
-    for index in 0..cx.module.op(op).operands.len() {
-        let operand = cx.module.op(op).operands[index];
-        let packed = cx.whole(operand)?;
-        cx.module.op_mut(op).operands[index] = packed;
-    }
-    cx.keep(op)?;
-    for result in cx.module.op(op).results.clone() {
-        cx.make_whole(result);
-    }
-    Ok(())
-}
-
-/// Keeps a call and records which operands were complex, because a real one may also end with a dimension of two.
+/// Keeps a call with packed operands and results. Records which operands were complex, because a real one may also end
+/// with a dimension of two.
 fn call(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let operands = cx.module.op(op).operands.clone();
     let packed: Vec<i64> = (0i64..)
@@ -54,7 +37,15 @@ fn call(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
         let name = cx.module.symbols.intern(PACKED_OPERANDS);
         cx.module.op_mut(op).attributes.push((name, Attribute::Integers(Element::I64, packed.into())));
     }
-    carry(cx, op)
+    for (index, operand) in operands.into_iter().enumerate() {
+        let packed = cx.whole(operand)?;
+        cx.module.op_mut(op).operands[index] = packed;
+    }
+    cx.keep(op)?;
+    for result in cx.module.op(op).results.clone() {
+        cx.make_whole(result);
+    }
+    Ok(())
 }
 
 /// Returns packed values, or parts if the region's op works on parts.

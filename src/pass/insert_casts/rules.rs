@@ -228,7 +228,6 @@ mod tests {
         onnx::CAST_LIKE,
         onnx::CONSTANT,
         onnx::DEQUANTIZE_LINEAR,
-        onnx::DFT,
         onnx::DROPOUT,
         onnx::IF,
         onnx::LOOP,

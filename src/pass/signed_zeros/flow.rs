@@ -265,7 +265,6 @@ const SUMS: &[OpName] = &[
     onnx::CONV,
     onnx::CONV_TRANSPOSE,
     onnx::CUM_SUM,
-    onnx::DFT,
     onnx::GEMM,
     onnx::GLOBAL_AVERAGE_POOL,
     onnx::MAT_MUL,

@@ -1,106 +1,74 @@
-//! Short transforms as products with a real matrix, which takes and returns both parts at once.
+//! A transform as products with its matrix: `C x - S y` and `C y + S x`, of cosines and signed sines.
 
-use super::super::build::integers;
-use super::{FftDirection, ONE, Splitter};
-use crate::ir::{Data, Dim, Element, ValueId, stablehlo};
+use super::{Signal, Splitter, Transform, floats};
+use crate::ir::{Dim, ValueId, stablehlo};
 use crate::ops::DotDimensionNumbers;
-use std::f64::consts::TAU;
 
-/// The transform of all elements of an axis, real or complex.
-pub(super) fn transform(
-    cx: &mut Splitter,
-    value: ValueId,
-    axis: usize,
-    length: i64,
-    direction: FftDirection,
-) -> ValueId {
-    let parts = if cx.dims(value).last() == Some(&ONE) { 1 } else { 2 };
-    let (sign, scale) = match direction {
-        FftDirection::Forward => (-1.0, 1.0),
-        FftDirection::Inverse => (1.0, 1.0 / length as f64),
-    };
-    let entry = |[from, part, to, result]: [i64; 4]| {
-        let (sin, cos) = angle(from, to, length).sin_cos();
-        // (x + yi)(cos + i sin): the rows are x and y, the columns the two parts.
-        scale
-            * match (part, result) {
-                (0, 0) | (1, 1) => cos,
-                (0, _) => sign * sin,
-                _ => -sign * sin,
-            }
-    };
-    multiply(cx, value, axis, [length, parts, length, 2], entry)
-}
-
-/// One half of the spectrum of a real signal.
-pub(super) fn half_spectrum(cx: &mut Splitter, real: ValueId, axis: usize, length: i64) -> ValueId {
-    let entry = |[from, _, to, result]: [i64; 4]| {
-        let (sin, cos) = angle(from, to, length).sin_cos();
-        if result == 0 { cos } else { -sin }
-    };
-    multiply(cx, real, axis, [length, 1, length / 2 + 1, 2], entry)
-}
-
-/// The real signal of one half of its spectrum, of which each element counts twice, but for the first and, for an
-/// even length, the last.
-pub(super) fn real_signal(cx: &mut Splitter, half: ValueId, axis: usize, length: i64) -> ValueId {
-    let entry = |[from, part, to, _]: [i64; 4]| {
-        let (sin, cos) = angle(from, to, length).sin_cos();
-        let weight = if from == 0 || 2 * from == length { 1.0 } else { 2.0 };
-        weight / length as f64 * if part == 0 { cos } else { -sin }
-    };
-    multiply(cx, half, axis, [length / 2 + 1, 2, length, 1], entry)
-}
-
-/// `2π ab / n`, from the remainder of the product, as large angles lose digits.
-fn angle(a: i64, b: i64, n: i64) -> f64 {
-    TAU * (a * b % n) as f64 / n as f64
-}
-
-/// Contracts an axis and the trailing dimension with the first two dimensions of a matrix, and puts the others in
-/// their places.
-fn multiply(
-    cx: &mut Splitter,
-    value: ValueId,
-    axis: usize,
-    [rows, parts, columns, results]: [i64; 4],
-    entry: impl Fn([i64; 4]) -> f64,
-) -> ValueId {
-    let is_double = cx.element(value) == Element::F64;
-    let mut bytes = Vec::new();
-    for row in 0..rows {
-        for part in 0..parts {
-            for column in 0..columns {
-                for result in 0..results {
-                    let number = entry([row, part, column, result]);
-                    if is_double {
-                        bytes.extend_from_slice(&number.to_le_bytes());
-                    } else {
-                        bytes.extend_from_slice(&(number as f32).to_le_bytes());
-                    }
-                }
-            }
+pub(super) fn transform(cx: &mut Splitter, signal: Signal, axis: usize, transform: Transform) -> Signal {
+    let [cos, sin] = [0, 1].map(|part| matrix(cx, signal.re, axis, transform, part));
+    let product = |cx: &mut Splitter, part, matrix| product(cx, part, axis, matrix, transform.outputs);
+    let re = product(cx, signal.re, cos);
+    let ty = cx.module.value_type(re);
+    let re = match signal.im {
+        Some(im) => {
+            let crossed = product(cx, im, sin);
+            cx.create(stablehlo::SUBTRACT, &[re, crossed]).of(ty)
         }
+        None => re,
+    };
+    if transform.to_real {
+        return Signal { re, im: None };
     }
-    let ty = cx.resized(value, &[rows, parts, columns, results]);
-    let matrix = cx.constant(ty, Data::Bytes(bytes.into()));
-    let sizes = cx.dims(value);
-    let trailing = sizes.len() - 1;
-    let mut product_sizes: Vec<Dim> =
-        (0..trailing).filter(|&other| other != axis).map(|other| sizes[other]).collect();
-    product_sizes.extend([columns, results].map(Dim::Known));
-    let numbers = DotDimensionNumbers { batching: Vec::new(), contracting: vec![(axis, 0), (trailing, 1)] };
-    let numbers = numbers.attribute(cx.module);
-    let ty = cx.resized(value, &product_sizes);
-    let product = cx.create(stablehlo::DOT_GENERAL, &[value, matrix]).attrs([numbers]).of(ty);
-    if axis + 1 == trailing {
-        return product;
-    }
-    // The transformed axis is after the others.
-    let mut order: Vec<i64> = (0..trailing as i64 - 1).collect();
-    order.insert(axis, trailing as i64 - 1);
-    order.push(trailing as i64);
-    let sizes: Vec<Dim> = order.iter().map(|&from| product_sizes[from as usize]).collect();
+    let im = product(cx, signal.re, sin);
+    let im = match signal.im {
+        Some(own) => {
+            let straight = product(cx, own, cos);
+            cx.create(stablehlo::ADD, &[straight, im]).of(ty)
+        }
+        None => im,
+    };
+    Signal { re, im: Some(im) }
+}
+
+/// Whether the axis is the last, so that the matrix is the right factor.
+fn is_last(cx: &Splitter, value: ValueId, axis: usize) -> bool {
+    axis + 1 == cx.dims(value).len()
+}
+
+/// The cosines or sines, with a row for each input if the matrix is the right factor, else for each output.
+fn matrix(cx: &mut Splitter, like: ValueId, axis: usize, transform: Transform, part: usize) -> ValueId {
+    let (inputs, outputs) = (transform.inputs, transform.outputs);
+    let entry = |from, to| transform.scale * transform.weight(from) * transform.root(from, to)[part];
+    let numbers: Vec<f64>;
+    let sizes = if is_last(cx, like, axis) {
+        numbers = (0..inputs).flat_map(|from| (0..outputs).map(move |to| entry(from, to))).collect();
+        [inputs, outputs]
+    } else {
+        numbers = (0..outputs).flat_map(|to| (0..inputs).map(move |from| entry(from, to))).collect();
+        [outputs, inputs]
+    };
+    let ty = cx.resized(like, &sizes);
+    floats(cx, ty, numbers.into_iter())
+}
+
+/// The product of a value and a matrix along an axis, which stays where it is.
+fn product(cx: &mut Splitter, value: ValueId, axis: usize, matrix: ValueId, outputs: i64) -> ValueId {
+    let mut sizes = cx.dims(value);
+    let inputs = std::mem::replace(&mut sizes[axis], Dim::Known(outputs));
     let ty = cx.resized(value, &sizes);
-    cx.create(stablehlo::TRANSPOSE, &[product]).attr("permutation", integers(&order)).of(ty)
+    if axis + 1 == sizes.len() {
+        let numbers = DotDimensionNumbers { batching: Vec::new(), contracting: vec![(axis, 0)] };
+        let numbers = numbers.attribute(cx.module);
+        return cx.create(stablehlo::DOT_GENERAL, &[value, matrix]).attrs([numbers]).of(ty);
+    }
+    // The dimensions before the axis are those of a batch, for which the matrix is broadcast.
+    let batched = [&sizes[..=axis], &[inputs]].concat();
+    let batched = cx.resized(value, &batched);
+    let matrix = cx.broadcast(matrix, batched, axis..axis + 2);
+    let numbers = DotDimensionNumbers {
+        batching: (0..axis).map(|dim| (dim, dim)).collect(),
+        contracting: vec![(axis + 1, axis)],
+    };
+    let numbers = numbers.attribute(cx.module);
+    cx.create(stablehlo::DOT_GENERAL, &[matrix, value]).attrs([numbers]).of(ty)
 }
