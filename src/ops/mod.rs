@@ -69,6 +69,7 @@ pub use expr::{Emitter, Expr, Operand};
 pub use formula::EXCESS_PRECISION;
 pub use lower::{BOUNDARY, Lower};
 pub use lower_error::{LowerError, Lowered, Values, too_low};
+pub use random::{PARITY as THREEFRY_PARITY, ROTATIONS as THREEFRY_ROTATIONS};
 pub use region::{Combiner, combiners};
 pub use row::{Lowering, Row};
 pub use size::SizePart;

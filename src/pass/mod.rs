@@ -3,6 +3,7 @@
 //! A pass transforms a module and preserves its meaning. One table defines the pipeline for the command line, the
 //! tests and the documentation.
 
+mod batch_random;
 mod bind_weights;
 mod canonicalize;
 mod check_target;
@@ -41,6 +42,7 @@ mod target_integers;
 mod target_limits;
 mod target_loops;
 mod target_unsigned;
+mod threefry;
 mod tree_reduction;
 mod trim_constants;
 mod widen_floats;
@@ -144,6 +146,7 @@ pub const PIPELINE: &[Pass] = &[
         "arguments become constants from files of weights, and placeholders become the arrays",
         bind_weights::run,
     ),
+    Pass::new("threefry", "functions that compute Threefry-2x32 become one op", threefry::run),
     Pass::new("inline", "calls and composites are inlined", inline::run),
     Pass::new(
         "lift_weights",
@@ -191,6 +194,7 @@ pub const PIPELINE: &[Pass] = &[
     )
     .refuses(),
     Pass::new("fuse", "patterns of JAX and Flax become one op with a kernel", fuse::run),
+    Pass::new("batch_random", "random bits that do not depend on each other are made together", batch_random::run),
     Pass::new("lower", "stablehlo and chlo ops become onnx ops, or diagnostics", lower::run).refuses(),
     Pass::new(
         "qdq_propagation",

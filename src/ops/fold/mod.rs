@@ -10,12 +10,13 @@ mod movement;
 mod number;
 mod onnx;
 mod program;
+mod random;
 mod reduce;
 mod tensor;
 
 pub(crate) use number::float;
 pub(crate) use onnx::{AxisSlice, axis_slices};
-pub use program::{evaluate, evaluate_value};
+pub use program::{evaluate, evaluate_op, evaluate_value};
 pub use tensor::Tensor;
 
 use crate::ir::{Constant, ConstantId, Module, OpId, OpName, TensorType, ValueId};

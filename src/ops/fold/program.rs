@@ -3,8 +3,8 @@
 //! Evaluates a whole constant part of the program, then decides which values become constants: those that the rest of
 //! the program uses. So a mask may be small although its iotas and broadcasts are not.
 
-use super::{Fold, Folding, Tensor, folder, tensor};
-use crate::ir::{Module, OpId, RegionId, ValueId, onnx, stablehlo};
+use super::{Fold, Folding, Tensor, folder, random, tensor};
+use crate::ir::{Module, OpId, RegionId, ValueId, hlo2onnx, onnx, stablehlo};
 use crate::source::Source;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -84,6 +84,34 @@ pub fn evaluate_value(module: &Module, source: &Source, value: ValueId) -> Optio
     evaluator.known.remove(&value)
 }
 
+/// The only result of an op without regions, for these elements of its operands.
+pub fn evaluate_op(module: &Module, op: OpId, operands: SmallVec<[Tensor; 3]>) -> Option<Tensor> {
+    computed(module, op, operands).map(|(tensor, _)| tensor)
+}
+
+/// The only result of an op, and how many elements were visited to compute it.
+fn computed(module: &Module, op: OpId, operands: SmallVec<[Tensor; 3]>) -> Option<(Tensor, usize)> {
+    let fold = folder(module.op(op).name)?;
+    let [result] = module.op(op).results[..] else { return None };
+    let ty = module.tensor(result).filter(|ty| ty.encoding.is_none() && ty.is_static())?;
+    let cx = Folding {
+        module,
+        op,
+        operands,
+        result: ty.clone(),
+        limit: LARGEST,
+        spreads: true,
+        work: Cell::new(0),
+    };
+    let tensor = match fold {
+        Fold::Shares => cx.operands.first()?.shared(ty)?,
+        Fold::Computes(evaluate) | Fold::Infers(evaluate) => evaluate(&cx)?,
+    };
+    let fits = tensor.element == ty.element && tensor.sizes == tensor::sizes(ty)?;
+    let work = tensor.bits.len().saturating_add(cx.work.get());
+    fits.then_some((tensor, work))
+}
+
 fn is_constant(module: &Module, op: OpId) -> bool {
     matches!(module.op(op).name, stablehlo::CONSTANT | onnx::CONSTANT)
 }
@@ -147,34 +175,25 @@ impl Evaluator<'_> {
                 _ => self.branch(op, &operands, locals),
             };
         }
+        if name == hlo2onnx::THREEFRY2X32 {
+            let operands = self.values(&module.op(op).operands, locals.as_deref())?;
+            let words = random::threefry2x32(&operands, LARGEST)?;
+            self.charge(words.iter().map(|word| word.bits.len() * random::WORK).sum())?;
+            return Some(words.into_iter().collect());
+        }
         let fold = folder(name)?;
         if rearranges_constant(module, op, super::SMALL) {
             return None;
         }
-        let [result] = module.op(op).results[..] else { return None };
-        let ty = module.tensor(result).filter(|ty| ty.encoding.is_none() && ty.is_static())?;
         let operands = match fold {
             Fold::Infers(_) => SmallVec::new(),
             _ => self.values(&module.op(op).operands, locals.as_deref())?,
         };
         let read: usize = operands.iter().map(|tensor| tensor.bits.len()).sum();
         self.charge(read)?;
-        let cx = Folding {
-            module,
-            op,
-            operands,
-            result: ty.clone(),
-            limit: LARGEST,
-            spreads: true,
-            work: Cell::new(0),
-        };
-        let tensor = match fold {
-            Fold::Shares => cx.operands.first()?.shared(ty)?,
-            Fold::Computes(evaluate) | Fold::Infers(evaluate) => evaluate(&cx)?,
-        };
-        self.charge(tensor.bits.len().saturating_add(cx.work.get()))?;
-        let fits = tensor.element == ty.element && tensor.sizes == tensor::sizes(ty)?;
-        fits.then(|| SmallVec::from_iter([tensor]))
+        let (tensor, work) = computed(module, op, operands)?;
+        self.charge(work)?;
+        Some(SmallVec::from_iter([tensor]))
     }
 
     fn repeat(

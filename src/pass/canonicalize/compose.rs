@@ -11,6 +11,7 @@ pub(super) fn simplify(module: &mut Module, op: OpId) -> Option<()> {
         stablehlo::TRANSPOSE => transpose(module, op),
         stablehlo::BROADCAST_IN_DIM => broadcast(module, op),
         stablehlo::DYNAMIC_SLICE => dynamic_slice(module, op),
+        stablehlo::SLICE => slice(module, op),
         _ => None,
     }
 }
@@ -105,6 +106,31 @@ fn places_among_ones(from: &[Dim], to: &[Dim]) -> Option<Vec<usize>> {
         }
     }
     (places.len() == from.len()).then_some(places)
+}
+
+/// A slice of one operand of a concatenation.
+fn slice(module: &mut Module, op: OpId) -> Option<()> {
+    let operand = only_operand(module, op)?;
+    let inner = module.defined_by(operand, stablehlo::CONCATENATE)?;
+    let axis = OpAttributes::of(module, inner).integer("dimension").ok()?;
+    let axis = usize::try_from(axis).ok()?;
+    let attributes = OpAttributes::of(module, op);
+    let (mut starts, mut limits) =
+        (attributes.integers("start_indices").ok()?, attributes.integers("limit_indices").ok()?);
+    let (start, limit) = (*starts.get(axis)?, *limits.get(axis)?);
+    let mut before = 0;
+    for &part in &module.op(inner).operands {
+        let size = module.tensor(part)?.dims.get(axis)?.known()?;
+        if start >= before && limit <= before + size && start < limit {
+            (starts[axis], limits[axis]) = (start - before, limit - before);
+            module.op_mut(op).operands[0] = part;
+            module.set_attribute(op, "start_indices", Attribute::Integers(Element::I64, starts.into()));
+            module.set_attribute(op, "limit_indices", Attribute::Integers(Element::I64, limits.into()));
+            return Some(());
+        }
+        before += size;
+    }
+    None
 }
 
 /// Turns a dynamic slice at constant indices into a `slice`, clamping the indices as specified.

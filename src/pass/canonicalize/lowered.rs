@@ -2,8 +2,9 @@
 
 use super::simplify::is_ascending;
 use super::{Simplified, conversion, only_operand};
-use crate::ir::{Attribute, Data, Dim, Module, OpId, ValueId, onnx};
+use crate::ir::{Attribute, Data, Dim, Module, OpId, ValueId, axis_index, onnx};
 use crate::ops::OpAttributes;
+use crate::ops::fold::{AxisSlice, axis_slices};
 
 /// Simplifies an op after lowering.
 pub(super) fn simplify(module: &mut Module, op: OpId) -> Simplified {
@@ -13,6 +14,7 @@ pub(super) fn simplify(module: &mut Module, op: OpId) -> Simplified {
             Simplified::No => conversion::join(module, op, onnx::CAST),
             done => done,
         },
+        onnx::CONCAT => concat(module, op),
         onnx::RESHAPE => reshape(module, op),
         onnx::TRANSPOSE => transpose(module, op),
         onnx::EXPAND => identity(module, op),
@@ -87,6 +89,43 @@ fn reshape(module: &mut Module, op: OpId) -> Simplified {
     }
     module.op_mut(op).operands[0] = source;
     Simplified::Changed
+}
+
+/// A Concat of neighboring parts of one value.
+fn concat(module: &mut Module, op: OpId) -> Simplified {
+    match neighbors(module, op) {
+        Some(value) if module.value_type(value) == module.value_type(module.op(op).results[0]) => {
+            Simplified::To(value)
+        }
+        _ => Simplified::No,
+    }
+}
+
+/// The value of which the operands of a Concat are Slices, one after the other.
+fn neighbors(module: &Module, op: OpId) -> Option<ValueId> {
+    let axis = module.attribute(op, "axis")?.as_integer()?;
+    let mut found: Option<(ValueId, usize)> = None;
+    for &operand in &module.op(op).operands {
+        let slice = module.defined_by(operand, onnx::SLICE)?;
+        let (&value, lists) = module.op(slice).operands.split_first()?;
+        let sizes = module.tensor(value)?.sizes()?;
+        let sizes: Vec<usize> =
+            sizes.into_iter().map(|size| usize::try_from(size).ok()).collect::<Option<_>>()?;
+        let axis = axis_index(axis, sizes.len())?;
+        let lists: Vec<Vec<i64>> =
+            lists.iter().map(|&list| module.known_integers(list)).collect::<Option<_>>()?;
+        let slices = axis_slices(&sizes, &lists)?;
+        let is_whole = |(other, slice): (usize, &AxisSlice)| {
+            other == axis || slice.first == 0 && slice.count == sizes[other] && slice.step == 1
+        };
+        let own = slices.get(axis).filter(|slice| slice.step == 1)?;
+        let follows = found.map_or(own.first == 0, |(before, end)| before == value && end == own.first);
+        if !follows || !slices.iter().enumerate().all(is_whole) {
+            return None;
+        }
+        found = Some((value, own.first + own.count));
+    }
+    found.map(|(value, _)| value)
 }
 
 fn transpose(module: &mut Module, op: OpId) -> Simplified {
