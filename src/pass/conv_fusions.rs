@@ -7,19 +7,11 @@
 use super::Context;
 use super::canonicalize::remove_dead;
 use super::module_tree::Paths;
-use crate::ir::{
-    Data, Dim, Element, Factors, Module, OpId, OpName, Rewriter, ValueId, View, onnx, use_counts_by_block,
-};
+use super::scaled_weights::{self, rounded};
+use crate::ir::{Data, Dim, Element, Module, OpId, OpName, Rewriter, ValueId, onnx, use_counts_by_block};
 use crate::ops::OpAttributes;
-use crate::ops::fold::{Tensor, float};
 use crate::source::Source;
 use rustc_hash::FxHashMap;
-use std::sync::Arc;
-
-/// A kernel of up to this many elements may be stored both with and without its scales.
-const SMALL: usize = 1024;
-/// Scales beyond this, or below its inverse, could push kernel elements out of the range of their type.
-const LARGEST_FACTOR: f64 = 1048576.0;
 
 /// Runs the pass on all functions.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
@@ -148,7 +140,7 @@ impl Absorber<'_> {
         let named = module.op(op).operands.get(2).and_then(|&bias| module.defining_op(bias));
         let bias = match module.op(op).operands[..] {
             [_, _] => Bias::Numbers(vec![0.0; channels]),
-            [_, _, bias] => match self.numbers(module, bias, channels) {
+            [_, _, bias] => match scaled_weights::numbers(module, self.source, bias, channels) {
                 Some(numbers) => Bias::Numbers(numbers),
                 None => Bias::Value(bias),
             },
@@ -162,7 +154,7 @@ impl Absorber<'_> {
         if !is_along(module, other, grown, channels) {
             return None;
         }
-        let Some(numbers) = self.numbers(module, other, channels) else {
+        let Some(numbers) = scaled_weights::numbers(module, self.source, other, channels) else {
             return (name == onnx::ADD).then_some(ChannelOp::AddValue(other));
         };
         Some(match name {
@@ -171,17 +163,6 @@ impl Absorber<'_> {
             onnx::MUL => ChannelOp::Multiply(numbers),
             _ => ChannelOp::Multiply(numbers.iter().map(|number| 1.0 / number).collect()),
         })
-    }
-
-    /// A constant as one number per channel, if it is a scalar or has one element per channel.
-    fn numbers(&self, module: &Module, value: ValueId, channels: usize) -> Option<Vec<f64>> {
-        let tensor = Tensor::read(module, self.source, module.constant_of(value)?)?;
-        let numbers: Vec<f64> =
-            tensor.bits.iter().map(|&bits| float(tensor.element, bits)).collect::<Option<_>>()?;
-        match numbers.len() {
-            1 => Some(vec![numbers[0]; channels]),
-            count => (count == channels).then_some(numbers),
-        }
     }
 
     /// Adds one op to the fused convolution.
@@ -194,8 +175,10 @@ impl Absorber<'_> {
                 for ((factor, bias), number) in grown.factors.iter_mut().zip(bias).zip(numbers) {
                     (*factor, *bias) = (*factor * number, *bias * number);
                 }
-                let fits = |factor: &f64| (1.0 / LARGEST_FACTOR..=LARGEST_FACTOR).contains(&factor.abs());
-                if !grown.factors.iter().all(fits) || !self.takes_factors(module, grown.conv) {
+                let kernel = module.op(grown.conv).operands[1];
+                let takes =
+                    |uses: &[u32]| scaled_weights::takes_factors(module, uses, self.keeps_files, kernel);
+                if !scaled_weights::fit(&grown.factors) || !takes(&self.uses) {
                     return None;
                 }
             }
@@ -210,21 +193,6 @@ impl Absorber<'_> {
             Bias::Numbers(numbers) => numbers.iter().all(fits).then_some(grown),
             Bias::Value(_) => Some(grown),
         }
-    }
-
-    /// Whether a kernel can be scaled: it is a constant, and the model does not also need it unscaled.
-    fn takes_factors(&self, module: &Module, conv: OpId) -> bool {
-        let kernel = module.op(conv).operands[1];
-        let Some(constant) = module.constant_of(kernel).map(|id| module.constant(id)) else { return false };
-        let base = match &constant.data {
-            Data::View(view) => &view.base,
-            data => data,
-        };
-        let is_file = matches!(base, Data::Mapped(pieces) if pieces.place().is_some());
-        let count = module.tensor_type(constant.ty).and_then(|ty| ty.count()).unwrap_or(i64::MAX);
-        let is_small = usize::try_from(count).is_ok_and(|count| count <= SMALL);
-        let alone = self.uses.get(kernel.index()) == Some(&1) && !(is_file && self.keeps_files);
-        is_small || (alone && constant.data.splat().is_none())
     }
 }
 
@@ -295,56 +263,16 @@ fn flat(rewriter: &mut Rewriter, value: ValueId, channels: i64) -> ValueId {
 /// A kernel scaled by its output channels.
 fn multiplied(rewriter: &mut Rewriter, grown: &Grown, kernel: ValueId) -> Option<ValueId> {
     let module = &*rewriter.module;
-    let stored = module.constant(module.constant_of(kernel)?).clone();
-    let ty = module.tensor_type(stored.ty)?;
-    let sizes: Vec<usize> =
-        ty.sizes()?.iter().map(|&size| usize::try_from(size).ok()).collect::<Option<_>>()?;
-    let (width, element) = (ty.element.bytes(), ty.element);
-    let count: usize = sizes.iter().product();
-    let base = match &stored.data {
-        Data::Splat(element) => Data::Bytes(element.repeat(count).into()),
-        data => data.clone(),
-    };
-    let (values, before) = match module.op(grown.conv).name {
-        onnx::CONV => (grown.factors.clone(), 1),
-        // For `[C, O / groups, ...]` with input features in the same groups.
-        _ => {
-            let [read, made] = *sizes.first_chunk()?;
-            let groups = grown.factors.len().checked_div(made)?;
-            let per_group = read.checked_div(groups)?;
-            let channel = |index: usize| index / made / per_group * made + index % made;
-            let values = (0..read * made).map(|index| grown.factors.get(channel(index)).copied());
-            (values.collect::<Option<Vec<f64>>>()?, 2)
-        }
-    };
-    // Scales follow the element order, whatever the shape of a view.
-    let mut view = match base {
-        Data::View(view) => View::clone(&view),
-        base => View::of(base, width, &sizes),
-    };
-    if view.factors.is_some() || count == 0 {
-        return None;
+    if module.op(grown.conv).name == onnx::CONV {
+        return scaled_weights::scaled(rewriter, kernel, grown.factors.clone(), 1);
     }
-    let repeats = sizes[before..].iter().product();
-    view.factors = Some(Factors { element, values: values.into(), repeats });
-    let origin = module.defining_op(kernel)?;
-    let constant = rewriter.create(onnx::CONSTANT, &[]).at_op(origin);
-    Some(constant.data(stored.ty, Data::View(Arc::new(view))))
-}
-
-/// The bytes of the nearest number of a type, if it is finite.
-fn rounded(element: Element, number: f64) -> Option<Vec<u8>> {
-    let (bytes, nearest) = match element {
-        Element::F32 => ((number as f32).to_le_bytes().to_vec(), f64::from(number as f32)),
-        Element::F16 => {
-            let nearest = half::f16::from_f64(number);
-            (nearest.to_le_bytes().to_vec(), nearest.to_f64())
-        }
-        Element::BF16 => {
-            let nearest = half::bf16::from_f64(number);
-            (nearest.to_le_bytes().to_vec(), nearest.to_f64())
-        }
-        _ => return None,
-    };
-    nearest.is_finite().then_some(bytes)
+    // For `[C, O / groups, ...]` with input features in the same groups.
+    let size = |axis: usize| usize::try_from(module.tensor(kernel)?.dims.get(axis)?.known()?).ok();
+    let (read, made) = (size(0)?, size(1)?);
+    let groups = grown.factors.len().checked_div(made)?;
+    let per_group = read.checked_div(groups)?;
+    let channel = |index: usize| index / made / per_group * made + index % made;
+    let values = (0..read * made).map(|index| grown.factors.get(channel(index)).copied());
+    let values = values.collect::<Option<Vec<f64>>>()?;
+    scaled_weights::scaled(rewriter, kernel, values, 2)
 }

@@ -14,6 +14,7 @@ mod drop_effects;
 mod dynamic_batch;
 mod emulate_small_floats;
 mod fuse;
+mod gemm;
 mod half_floats;
 mod inline;
 mod insert_casts;
@@ -29,11 +30,14 @@ mod normalize;
 mod older_forms;
 mod outline;
 mod prevent_ort_fusions;
+mod product_scales;
+mod products;
 mod qdq_propagation;
 mod quant_to_qdq;
 mod refine_arguments;
 mod refine_shapes;
 mod residual_sums;
+mod scaled_weights;
 mod signed_zeros;
 mod simplify_reductions;
 mod target_bits;
@@ -231,10 +235,16 @@ pub const PIPELINE: &[Pass] = &[
         trim_constants::run,
     ),
     Pass::new(
+        "product_scales",
+        "scales by column become part of the constant matrix of the product before them",
+        product_scales::run,
+    ),
+    Pass::new(
         "residual_sums",
         "residuals are a Sum with the bias of a product, which ONNX Runtime runs faster than Add before a norm",
         residual_sums::run,
     ),
+    Pass::new("gemm", "products of matrices are a Gemm with their bias or a transposed constant", gemm::run),
     Pass::new(
         "prevent_ort_fusions",
         "patterns that ONNX Runtime would fuse incorrectly are rewritten",

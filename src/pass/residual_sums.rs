@@ -9,6 +9,7 @@
 use super::Context;
 use super::canonicalize::remove_dead;
 use super::module_tree::Paths;
+use super::products::product_and_bias;
 use crate::ir::{Element, Module, OpId, Rewriter, ValueId, onnx, use_counts_by_block};
 use crate::target::Capability;
 use rustc_hash::FxHashSet;
@@ -63,27 +64,17 @@ impl Residuals {
         let result = *module.op(op).results.first()?;
         let ty = module.tensor(result)?;
         let alike = module.tensor(x) == Some(ty) && module.tensor(y) == Some(ty);
-        if module.op(op).name != onnx::ADD || ty.element != Element::F32 || !alike {
+        // Matrices take the bias in a Gemm, and ONNX Runtime only fuses sums of rank 3.
+        if module.op(op).name != onnx::ADD || ty.element != Element::F32 || ty.rank() < 3 || !alike {
             return None;
         }
         let with_bias = [(x, y), (y, x)].into_iter().find_map(|(own, other)| {
             let biased = module.defined_by(own, onnx::ADD)?;
-            let [product, bias] = self.product_and_bias(module, biased)?;
+            let [product, bias] = product_and_bias(module, biased)?;
             let is_closed = self.uses.get(own.index()) == Some(&1) && !self.parts_modules(module, biased, op);
             is_closed.then(|| vec![product, bias, other])
         });
         with_bias.or_else(|| self.normalized.contains(&result).then(|| vec![x, y]))
-    }
-
-    /// The product and the bias that an Add has as operands.
-    fn product_and_bias(&self, module: &Module, add: OpId) -> Option<[ValueId; 2]> {
-        let &[x, y] = &module.op(add).operands[..] else { return None };
-        let rank = |value: ValueId| module.tensor(value).map(|ty| ty.rank());
-        [[x, y], [y, x]].into_iter().find(|&[product, bias]| {
-            module.defined_by(product, onnx::MAT_MUL).is_some()
-                && rank(bias) == Some(1)
-                && module.value_type(product) == module.value_type(module.op(add).results[0])
-        })
     }
 
     /// Whether two ops belong to different modules, if modules become functions.
