@@ -206,11 +206,25 @@ fn layer_norm_parts(cx: &mut Lower, operands: &[ValueId], axis: i64, epsilon: f6
     let squares = cx.formula([centered], |[centered]| centered.pow(2.0));
     let variance = mean(cx, squares);
     let deviation = cx.formula([variance], |[variance]| (variance + epsilon).unary(onnx::SQRT));
-    let mut normal = cx.elementwise(onnx::DIV, &[centered, deviation]);
+    // In `bf16` the fusion reads what was cast, for which there is no kernel. It does not recognize a Reciprocal.
+    let is_short = element == Element::BF16 || is_cast_from(cx, operands[0], Element::BF16);
+    let mut normal = if is_short {
+        cx.formula([centered, deviation], |[centered, deviation]| {
+            centered * deviation.unary(onnx::RECIPROCAL)
+        })
+    } else {
+        cx.elementwise(onnx::DIV, &[centered, deviation])
+    };
     for (name, &parameter) in [onnx::MUL, onnx::ADD].into_iter().zip(&operands[1..]) {
         normal = cx.elementwise(name, &[normal, parameter]);
     }
     cx.narrowed(normal, element)
+}
+
+/// Whether a value is a Cast from an element type.
+fn is_cast_from(cx: &Lower, value: ValueId, element: Element) -> bool {
+    let source = cx.module.defining_operands(value, onnx::CAST);
+    source.is_some_and(|[source]| cx.element(source) == element)
 }
 
 fn rms_norm(cx: &mut Lower, op: OpId) -> Lowered {

@@ -74,7 +74,8 @@ impl Residuals {
             let is_closed = self.uses.get(own.index()) == Some(&1) && !self.parts_modules(module, biased, op);
             is_closed.then(|| vec![product, bias, other])
         });
-        with_bias.or_else(|| self.normalized.contains(&result).then(|| vec![x, y]))
+        // Equal modules stay equal only if it does not matter what reads their results.
+        with_bias.or_else(|| (self.paths.is_some() || self.normalized.contains(&result)).then(|| vec![x, y]))
     }
 
     /// Whether two ops belong to different modules, if modules become functions.
