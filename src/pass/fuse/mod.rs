@@ -12,6 +12,7 @@ mod gather;
 mod group;
 mod normalization;
 mod pattern;
+mod random;
 mod resize;
 mod sign;
 mod softmax;
@@ -117,6 +118,7 @@ static RULES: LazyLock<FxHashMap<OpName, Vec<&'static FusionRule>>> = LazyLock::
         error::RULES,
         sign::RULES,
         gather::RULES,
+        random::RULES,
     ]
     .into_iter()
     .flatten()

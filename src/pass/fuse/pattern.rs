@@ -2,7 +2,7 @@
 
 use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, OpName, TensorType, ValueId, chlo, stablehlo};
 use crate::ops::{Combiner, DotDimensionNumbers, OpAttributes, combiners, fold};
-use crate::pass::canonicalize::simplify::float_number;
+use crate::pass::canonicalize::simplify::{float_number, scalar};
 use crate::pass::refine_shapes::counted;
 use crate::source::Source;
 use smallvec::SmallVec;
@@ -109,6 +109,12 @@ impl<'m> Pattern<'m> {
     /// The splat number of a float tensor.
     pub fn number(&self, value: ValueId) -> Option<f64> {
         float_number(self.module, self.source, value)
+    }
+
+    /// The splat number of an integer tensor.
+    pub fn whole_number(&self, value: ValueId) -> Option<i64> {
+        let (element, bits) = scalar(self.module, self.source, value)?;
+        element.is_integer().then_some(bits)
     }
 
     /// Whether a float tensor is a splat of this number.
