@@ -119,13 +119,16 @@ dialects! {
         CHOLESKY = "hlo2onnx.cholesky", Opaque;
         GELU = "hlo2onnx.gelu", Opaque;
         GROUP_NORM = "hlo2onnx.group_norm", Opaque;
+        GRU = "hlo2onnx.gru", Opaque;
         INTERPOLATE = "hlo2onnx.interpolate", Opaque;
         LAYER_NORM = "hlo2onnx.layer_norm", Opaque;
         LEAKY_RELU = "hlo2onnx.leaky_relu", Opaque;
         LOG_SOFTMAX = "hlo2onnx.log_softmax", Opaque;
+        LSTM = "hlo2onnx.lstm", Opaque;
         REPEAT = "hlo2onnx.repeat", Opaque;
         RESAMPLE = "hlo2onnx.resample", Opaque;
         RMS_NORM = "hlo2onnx.rms_norm", Opaque;
+        RNN = "hlo2onnx.rnn", Opaque;
         ROUND = "hlo2onnx.round", Elementwise;
         SIGN_BIT = "hlo2onnx.sign_bit", Opaque;
         SIZE = "hlo2onnx.size", Opaque;
@@ -203,6 +206,7 @@ dialects! {
         GLOBAL_AVERAGE_POOL = "onnx.GlobalAveragePool", Opaque;
         GREATER = "onnx.Greater", Elementwise;
         GREATER_OR_EQUAL = "onnx.GreaterOrEqual", Elementwise;
+        GRU = "onnx.GRU", Opaque;
         IDENTITY = "onnx.Identity", Moves;
         IF = "onnx.If", Opaque;
         INSTANCE_NORMALIZATION = "onnx.InstanceNormalization", Opaque;
@@ -215,6 +219,7 @@ dialects! {
         LOG = "onnx.Log", Elementwise;
         LOG_SOFTMAX = "onnx.LogSoftmax", Opaque;
         LOOP = "onnx.Loop", Opaque;
+        LSTM = "onnx.LSTM", Opaque;
         MAT_MUL = "onnx.MatMul", Opaque;
         MAX = "onnx.Max", Elementwise;
         MAX_POOL = "onnx.MaxPool", Opaque;
@@ -229,6 +234,7 @@ dialects! {
         POW = "onnx.Pow", Elementwise;
         QUANTIZE_LINEAR = "onnx.QuantizeLinear", Opaque;
         RMS_NORMALIZATION = "onnx.RMSNormalization", Opaque;
+        RNN = "onnx.RNN", Opaque;
         RANDOM_NORMAL = "onnx.RandomNormal", Opaque;
         RANDOM_NORMAL_LIKE = "onnx.RandomNormalLike", Opaque;
         RANDOM_UNIFORM = "onnx.RandomUniform", Opaque;

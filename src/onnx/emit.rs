@@ -282,6 +282,11 @@ impl<'a> Emitter<'_, 'a> {
                 proto.s = Some(text.as_bytes().to_vec());
                 AttributeType::String
             }
+            Attribute::Array(items) if items.iter().all(|item| item.as_str().is_some()) => {
+                proto.strings =
+                    items.iter().filter_map(Attribute::as_str).map(|text| text.as_bytes().to_vec()).collect();
+                AttributeType::Strings
+            }
             Attribute::Integers(_, values) => {
                 proto.ints = values.to_vec();
                 AttributeType::Ints

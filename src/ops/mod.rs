@@ -61,6 +61,7 @@ pub use attributes::{
 };
 pub use call::{CALLBACK, ERROR_IF, Units, call_target, call_units, callback_name, host_callback};
 pub use constant::{all_numbers, float_bytes, integer_bytes, integer_limits, known_number, number};
+pub(crate) use control::{CountedLoop, InductionVariable, SliceWrite, Slices, WhileLoop};
 pub use distributed::inline_computations;
 pub use elements::Elements;
 pub use elementwise::{FORMAT, ROUND};
@@ -83,7 +84,7 @@ use std::sync::LazyLock;
 /// The families with their tables.
 pub const FAMILIES: &[(&str, &[&[Row]])] = &[
     ("call", &[call::ROWS]),
-    ("control", &[control::ROWS]),
+    ("control", control::TABLES),
     ("convolution", &[convolution::ROWS]),
     ("distributed", &[distributed::ROWS]),
     ("dot", &[dot::ROWS]),

@@ -23,6 +23,7 @@ mod integer_ranges;
 mod io_layout;
 mod layout;
 mod lift_weights;
+mod loops;
 mod lower;
 mod module_tree;
 mod name_values;
@@ -189,6 +190,12 @@ pub const PIPELINE: &[Pass] = &[
     )
     .refuses(),
     CANONICALIZE,
+    Pass::new(
+        "loops",
+        "loops keep only what depends on the iteration before, and the rest runs for all iterations at once",
+        loops::run,
+    )
+    .refuses(),
     Pass::new("drop_effects", "tokens and Python calls without results are dropped", drop_effects::run)
         .refuses(),
     Pass::new(

@@ -471,6 +471,14 @@ impl Module {
         value
     }
 
+    /// Adds a result to an op.
+    pub fn add_result(&mut self, op: OpId, ty: TypeId) -> ValueId {
+        let index = self.op(op).results.len() as u32;
+        let value = self.add_value(ty, Definition::Result(op, index));
+        self.op_mut(op).results.push(value);
+        value
+    }
+
     /// Makes room for this many more ops of one result, so that the arenas are not copied while they grow.
     pub fn reserve(&mut self, ops: usize) {
         self.ops.reserve(ops);

@@ -2,13 +2,18 @@
 
 mod counted_loop;
 mod loop_builder;
+mod recurrent;
 mod repeat;
 mod scan;
 mod slices;
+mod while_loop;
 
 use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{AtLeast, control, rule, variadic};
+pub(crate) use counted_loop::{CountedLoop, InductionVariable};
 pub(super) use loop_builder::{Input, Length, LoopBuilder};
+pub(crate) use slices::{SliceWrite, Slices};
+pub(crate) use while_loop::WhileLoop;
 
 use super::{Elements, Lower, LowerError, Lowered};
 use crate::ir::{Dim, Element, OpId, RegionId, SCALAR, ValueId, chlo, onnx, stablehlo};
@@ -17,7 +22,9 @@ use crate::target::Capability;
 /// Control flow carries all types that its regions can compute.
 const CARRIED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::COMPLEX);
 
-pub(super) const ROWS: &[Row] = &[
+pub(super) const TABLES: &[&[Row]] = &[ROWS, recurrent::ROWS];
+
+const ROWS: &[Row] = &[
     row(chlo::SCAN, variadic(0, AtLeast(0), control::scan), CARRIED, scan::lower)
         .note("Scan; Loop where the number of slices may be 0"),
     row(stablehlo::CASE, rule(1, control::case).results(AtLeast(0)), CARRIED, case)

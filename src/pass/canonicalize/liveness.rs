@@ -6,7 +6,7 @@
 
 use super::loops;
 use crate::ir::{BlockId, Definition, Module, OpId, RegionId, ValueId, stablehlo};
-use crate::ops::type_inference;
+use crate::ops::{WhileLoop, type_inference};
 use rustc_hash::FxHashMap;
 
 /// The needed ops and values of a module.
@@ -144,7 +144,7 @@ impl LivenessSearch<'_> {
             return;
         }
         let module = self.module;
-        if let Some((condition, ..)) = loops::parts(module, op) {
+        if let Some(WhileLoop { condition, .. }) = WhileLoop::of(module, op) {
             self.returned(condition);
             return;
         }
@@ -160,7 +160,7 @@ impl LivenessSearch<'_> {
     fn position(&mut self, op: OpId, index: usize) {
         let module = self.module;
         self.value(module.op(op).results[index]);
-        if let Some((condition, body, terminator)) = loops::parts(module, op) {
+        if let Some(WhileLoop { condition, body, terminator }) = WhileLoop::of(module, op) {
             self.value(module.op(op).operands[index]);
             self.value(module.block(condition).arguments[index]);
             self.value(module.block(body).arguments[index]);
@@ -182,5 +182,5 @@ impl LivenessSearch<'_> {
 
 /// Whether the op passes values through by position.
 fn is_carrier(module: &Module, op: OpId) -> bool {
-    loops::parts(module, op).is_some() || loops::branches(module, op).is_some()
+    WhileLoop::of(module, op).is_some() || loops::branches(module, op).is_some()
 }

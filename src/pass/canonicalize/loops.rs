@@ -1,6 +1,7 @@
 //! Simplifies values carried by `stablehlo.while` and returned by `stablehlo.case` and `stablehlo.if`.
 
-use crate::ir::{BlockId, Definition, Module, OpId, RegionId, Rewriter, ValueId, stablehlo};
+use crate::ir::{Definition, Module, OpId, RegionId, Rewriter, ValueId, stablehlo};
+use crate::ops::WhileLoop;
 use smallvec::SmallVec;
 
 /// Replaces a loop argument that the body returns unchanged by its initial value, so the loop no longer carries it.
@@ -11,32 +12,10 @@ pub(super) fn hoist_invariant(rewriter: &mut Rewriter, op: OpId) {
     }
 }
 
-/// Condition, body, and the body's terminator of a well-formed loop.
-pub(super) fn parts(module: &Module, op: OpId) -> Option<(BlockId, BlockId, OpId)> {
-    if module.op(op).name != stablehlo::WHILE {
-        return None;
-    }
-    let [condition, body] = module.op(op).regions[..] else { return None };
-    let ([condition], [body]) = (&module.region(condition).blocks[..], &module.region(body).blocks[..])
-    else {
-        return None;
-    };
-    let terminator = *module.block(*body).ops.last()?;
-    let count = module.op(op).operands.len();
-    let lengths = [
-        module.op(op).results.len(),
-        module.block(*condition).arguments.len(),
-        module.block(*body).arguments.len(),
-        module.op(terminator).operands.len(),
-    ];
-    let fits = module.op(terminator).name == stablehlo::RETURN && lengths == [count; 4];
-    fits.then_some((*condition, *body, terminator))
-}
-
 /// Which arguments are invariant. `None` if none or all are: such a loop runs forever or never, and stays unchanged.
 fn invariant_arguments(rewriter: &Rewriter, op: OpId) -> Option<Vec<bool>> {
     let module = &*rewriter.module;
-    let (condition, body, terminator) = parts(module, op)?;
+    let WhileLoop { condition, body, terminator } = WhileLoop::of(module, op)?;
     let invariant: Vec<bool> = (0..module.op(op).operands.len())
         .map(|index| {
             let initial = module.op(op).operands[index];
@@ -55,7 +34,7 @@ fn invariant_arguments(rewriter: &Rewriter, op: OpId) -> Option<Vec<bool>> {
 
 /// Replaces arguments with their initial values.
 fn replace_arguments(rewriter: &mut Rewriter, op: OpId, invariant: &[bool]) {
-    let Some((condition, body, _)) = parts(rewriter.module, op) else { return };
+    let Some(WhileLoop { condition, body, .. }) = WhileLoop::of(rewriter.module, op) else { return };
     for index in (0..invariant.len()).filter(|&index| invariant[index]) {
         let initial = rewriter.module.op(op).operands[index];
         let places = [
@@ -69,7 +48,7 @@ fn replace_arguments(rewriter: &mut Rewriter, op: OpId, invariant: &[bool]) {
 
 /// Removes arguments from a loop.
 pub(super) fn remove_arguments(module: &mut Module, op: OpId, removed: &[bool]) {
-    let Some((condition, body, terminator)) = parts(module, op) else { return };
+    let Some(WhileLoop { condition, body, terminator }) = WhileLoop::of(module, op) else { return };
     for block in [condition, body] {
         let arguments = kept(&module.block(block).arguments, removed);
         for (index, &argument) in arguments.iter().enumerate() {

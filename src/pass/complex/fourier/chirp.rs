@@ -43,7 +43,9 @@ pub(super) fn transform(
 /// The forward transform of any length with small factors, by Cooley and Tukey.
 fn spectrum(values: &[[f64; 2]]) -> Vec<[f64; 2]> {
     let count = values.len();
-    let Some(factor) = (2..=count).find(|factor| count.is_multiple_of(*factor)) else { return values.to_vec() };
+    let Some(factor) = (2..=count).find(|factor| count.is_multiple_of(*factor)) else {
+        return values.to_vec();
+    };
     let rest = count / factor;
     let parts: Vec<Vec<[f64; 2]>> = (0..factor)
         .map(|start| {
