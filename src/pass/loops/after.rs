@@ -174,7 +174,7 @@ impl Whole<'_> {
             let op = rewriter.module.defining_op(value)?;
             if self.plan.moved.contains(&op) {
                 let mut operands = Vec::new();
-                for operand in rewriter.module.op(op).operands.to_vec() {
+                for operand in rewriter.module.op(op).operands.clone() {
                     operands.push(if self.scan.own.contains(&operand) {
                         Stacked::Each(self.of(rewriter, operand)?)
                     } else {

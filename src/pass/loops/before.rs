@@ -136,7 +136,7 @@ impl Whole<'_> {
                 all_slices(rewriter, self.scan, op)?
             } else {
                 let mut operands = Vec::new();
-                for operand in rewriter.module.op(op).operands.to_vec() {
+                for operand in rewriter.module.op(op).operands.clone() {
                     operands.push(if self.sliced.contains_key(&operand) {
                         Stacked::Each(self.of(rewriter, operand)?)
                     } else {
