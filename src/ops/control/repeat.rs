@@ -16,6 +16,8 @@ const UNROLLED: (i64, usize) = (16, 1000);
 /// The same for a loop that slices large constants, as stacked layers do: ONNX Runtime packs the weights of a MatMul while
 /// it loads a model, but not slices of them (an encoder of 4 layers of 512 features 38.4 and 26.6 ms).
 const WITH_WEIGHTS: (i64, usize) = (64, 6000);
+/// The same if modules become functions, which each iteration would call.
+const WITH_FUNCTIONS: (i64, usize) = (8, 600);
 /// Slices of constants with this many elements in all are weights.
 const WEIGHTS: i64 = 1 << 16;
 
@@ -39,7 +41,11 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let Some(count) = CountedLoop::of(cx.module, op, start) else { return it.until(cx) };
     if let (Some(start), Some(Dim::Known(rounds))) = (count.start, count.length()) {
         let size = cx.size(body);
-        let (most, ops) = if reads_weights(cx, body, &count, start)? { WITH_WEIGHTS } else { UNROLLED };
+        let (most, ops) = match reads_weights(cx, body, &count, start)? {
+            _ if cx.options.keep_functions => WITH_FUNCTIONS,
+            true => WITH_WEIGHTS,
+            false => UNROLLED,
+        };
         if rounds <= 1 || (rounds <= most && (rounds as usize).saturating_mul(size) <= ops) {
             return it.unroll(cx, &count, start, rounds);
         }

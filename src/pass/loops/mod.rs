@@ -20,6 +20,10 @@ use crate::options::Options;
 use crate::source::Source;
 
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    // A module that becomes a function stays in one place.
+    if cx.options.keep_functions {
+        return;
+    }
     let bodies: Vec<RegionId> = module.functions().map(|id| module.function(id).body).collect();
     if !module.ops_within(bodies.iter().copied()).any(|op| module.op(op).name == stablehlo::WHILE) {
         return;
