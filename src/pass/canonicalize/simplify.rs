@@ -40,10 +40,16 @@ fn candidate(module: &Module, source: &Source, op: OpId) -> Option<ValueId> {
         (stablehlo::NEGATE | stablehlo::NOT, &[x]) => {
             only_operand(module, module.defined_by(x, module.op(op).name)?)
         }
-        (stablehlo::SELECT, &[predicate, x, y]) => same(x, y).or_else(|| {
-            let (_, chosen) = known(predicate)?;
-            Some(if chosen != 0 { x } else { y })
-        }),
+        (stablehlo::SELECT, &[predicate, x, y]) => same(x, y)
+            .or_else(|| {
+                let (_, chosen) = known(predicate)?;
+                Some(if chosen != 0 { x } else { y })
+            })
+            .or_else(|| {
+                let is = |value: ValueId, bit: i64| known(value) == Some((Element::Bool, bit));
+                (is(x, 1) && is(y, 0)).then_some(predicate)
+            }),
+        (stablehlo::COMPARE, &[x, y]) => tested_again(module, op, x, known(y)?),
         (stablehlo::REAL, &[x]) => module.defining_operands(x, stablehlo::COMPLEX).map(|[re, _]| re),
         (stablehlo::IMAG, &[x]) => module.defining_operands(x, stablehlo::COMPLEX).map(|[_, im]| im),
         // Equal types suffice here; a slice of the same size starts at the first element.
@@ -82,6 +88,15 @@ fn candidate(module: &Module, source: &Source, op: OpId) -> Option<ValueId> {
         _ => None,
     };
     value.filter(|&value| is_sized_tensor(module, value))
+}
+
+/// The boolean that was converted to a number, if the op compares the number with 0.
+fn tested_again(module: &Module, op: OpId, number: ValueId, other: Known) -> Option<ValueId> {
+    let [predicate] = module.defining_operands(number, stablehlo::CONVERT)?;
+    let direction = module.word(module.attribute(op, "comparison_direction")?);
+    let is_zero = integer(other) == Some(0) || float(other) == Some(0.0);
+    let is_bool = module.tensor(predicate)?.element == Element::Bool;
+    (direction == Some("NE") && is_zero && is_bool).then_some(predicate)
 }
 
 /// Equal types only imply equal values if no size is unknown.
