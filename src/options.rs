@@ -53,6 +53,9 @@ pub struct Options {
     /// Write each node's Python line and module path into the model, for viewers and profilers
     #[cfg_attr(feature = "cli", arg(long))]
     pub debug_info: bool,
+    /// List the patterns of a family that were nearly fused, such as attention, and why not (repeatable)
+    #[cfg_attr(feature = "cli", arg(long, value_name = "FAMILY"))]
+    pub explain_fusion: Vec<String>,
     /// Leave out the types of intermediate values, which quantization and shape inference read
     #[cfg_attr(feature = "cli", arg(long))]
     pub no_value_info: bool,

@@ -51,6 +51,7 @@ fn mistyped_options_and_commands_suggest_the_nearest() {
         (&["check", "model.mlir", "--strict-nans"], "'--strict-nan'"),
         (&["conver", "model.mlir"], "'convert'"),
         (&["convert", "model.mlir", "--print-after", "inlin"], "`inline`"),
+        (&["convert", "model.mlir", "--explain-fusion", "atention"], "`attention`"),
     ] {
         let (status, _, error) = run(arguments);
         assert_eq!(status, Some(2), "{error}");

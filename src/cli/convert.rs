@@ -3,7 +3,7 @@
 use super::arguments::{ConvertArguments, External};
 use super::report::{self, Reporter};
 use super::{CommandOutcome, print, say, terminal};
-use crate::diagnostic::{Diagnostics, catalog};
+use crate::diagnostic::{Diagnostics, catalog, nearest};
 use crate::ir::{self, Module, TensorType, Type, ValueId};
 use crate::onnx::file::{Destination, Model, WriteError, Written, write_stream};
 use crate::report::weight_module;
@@ -31,6 +31,11 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Comma
     for name in &arguments.print_after {
         if name != "all" && pass::find(name).is_none() {
             return CommandOutcome::Usage(super::opt::unknown_pass(name));
+        }
+    }
+    for name in &arguments.options.explain_fusion {
+        if !pass::fusion_families().any(|family| family == name) {
+            return CommandOutcome::Usage(unknown_family(name));
         }
     }
     let started = Instant::now();
@@ -104,6 +109,18 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Comma
             CommandOutcome::Done
         }
         Err(error) => cannot_write(&output, &error, reporter),
+    }
+}
+
+/// The message for an unknown family of fusions.
+fn unknown_family(name: &str) -> String {
+    let names = pass::fusion_families();
+    match nearest(name, names.clone()) {
+        Some(near) => format!("unknown family of fusions `{name}`; did you mean `{near}`?"),
+        None => {
+            let names: Vec<&str> = names.collect();
+            format!("unknown family of fusions `{name}`; the families are {}", names.join(", "))
+        }
     }
 }
 

@@ -98,7 +98,9 @@ pub(super) fn render_text(
         let seen = seen.entry(first.code()).or_default();
         *seen += 1;
         match *seen {
-            ..=IN_FULL if first.severity() == Severity::Advice => renderer.brief(group),
+            ..=IN_FULL if first.severity() == Severity::Advice && !first.code().is_requested() => {
+                renderer.brief(group);
+            }
             ..=IN_FULL => renderer.full(group),
             _ => in_a_line.entry(first.code()).or_default().push(group),
         }

@@ -116,6 +116,7 @@ dialects! {
 
     /// Internal ops that passes create.
     hlo2onnx as Hlo2Onnx {
+        ATTENTION = "hlo2onnx.attention", Opaque;
         CHOLESKY = "hlo2onnx.cholesky", Opaque;
         GELU = "hlo2onnx.gelu", Opaque;
         GROUP_NORM = "hlo2onnx.group_norm", Opaque;
@@ -129,6 +130,7 @@ dialects! {
         RESAMPLE = "hlo2onnx.resample", Opaque;
         RMS_NORM = "hlo2onnx.rms_norm", Opaque;
         RNN = "hlo2onnx.rnn", Opaque;
+        ROTARY_EMBEDDING = "hlo2onnx.rotary_embedding", Opaque;
         ROUND = "hlo2onnx.round", Elementwise;
         SIGN_BIT = "hlo2onnx.sign_bit", Opaque;
         SIZE = "hlo2onnx.size", Opaque;

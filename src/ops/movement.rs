@@ -79,6 +79,11 @@ impl Lower<'_> {
         }
     }
 
+    /// The operand of the Reshape that makes a value.
+    pub fn before_reshape(&self, value: ValueId) -> Option<ValueId> {
+        self.reshaped(value)
+    }
+
     /// Whether a value is the result of a Reshape.
     pub fn is_reshaped(&self, value: ValueId) -> bool {
         self.reshaped(value).is_some()
@@ -100,6 +105,13 @@ impl Lower<'_> {
         if permutation.iter().enumerate().all(|(index, &from)| index as i64 == from) {
             return value;
         }
+        if let Some((source, first)) = self.operand_of_transpose(value) {
+            let both: Option<Vec<i64>> =
+                permutation.iter().map(|&from| first.get(usize::try_from(from).ok()?).copied()).collect();
+            if let Some(both) = both {
+                return self.transpose(source, &both);
+            }
+        }
         let dims = self.dims(value);
         let moved: Dims = permutation.iter().map(|&from| dims[from as usize]).collect();
         // Moving dimensions of size 1 moves no element.
@@ -111,6 +123,13 @@ impl Lower<'_> {
         }
         let element = self.element(value);
         self.node(onnx::TRANSPOSE, &[value]).ints("perm", permutation).out(element, &moved)
+    }
+
+    /// The operand and the permutation of a Transpose.
+    fn operand_of_transpose(&self, value: ValueId) -> Option<(ValueId, Vec<i64>)> {
+        let op = self.module.defined_by(value, onnx::TRANSPOSE)?;
+        let order = self.attributes(op).integers("perm").ok()?;
+        Some((*self.module.op(op).operands.first()?, order))
     }
 
     /// Casts a value with ONNX's `Cast`, which is undefined for floats out of range.

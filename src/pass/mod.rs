@@ -53,6 +53,7 @@ mod trim_constants;
 mod widen_floats;
 
 pub(crate) use check_target::{Missing, missing};
+pub(crate) use fuse::families as fusion_families;
 pub(crate) use name_values::Path as TreePath;
 
 use crate::diagnostic::{Diagnostics, catalog};

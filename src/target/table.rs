@@ -65,6 +65,10 @@ pub enum Misses {
 /// What a target may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
+    /// The kernel of Attention takes all layouts and masks. That of ONNX Runtime before 1.25 refuses some.
+    Attention,
+    /// Attention caps scores before it masks them, as its specification says since 2026.
+    CappedMasks,
     /// `ui32` is an element type of arithmetic. OpenVINO computes it as `i32`, also where the sign matters.
     Unsigned,
     /// Integer arithmetic is exact. OpenVINO computes `i64` in `i32`, much of `i32` in `f32`, and saturates narrower
@@ -214,9 +218,12 @@ const fn at_opset_18<const N: usize>() -> [Release; N] {
     releases
 }
 
-/// From `docs/OperatorKernels.md` of the releases.
-const ONNX_RUNTIME_GAINS: &[(Capability, ReleaseNumber)] =
-    &[(Capability::TransposedDoubles, ReleaseNumber(1, 26))];
+/// From `docs/OperatorKernels.md` of the releases, and from runs of them.
+const ONNX_RUNTIME_GAINS: &[(Capability, ReleaseNumber)] = &[
+    (Capability::Attention, ReleaseNumber(1, 25)),
+    (Capability::CappedMasks, ReleaseNumber(1, 27)),
+    (Capability::TransposedDoubles, ReleaseNumber(1, 26)),
+];
 
 /// rten reads `i64` and `i1` as `i32`, and `f64` as `f32`.
 const RTEN: &[Element] =
@@ -258,7 +265,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: true,
         misses: Misses::FallsBack,
         elements: &[],
-        lacks: &[],
+        lacks: &[Capability::Attention],
         gains: ONNX_RUNTIME_GAINS,
     },
     Row {
@@ -280,7 +287,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: true,
         misses: Misses::FallsBack,
         elements: &[],
-        lacks: &[Capability::Bf16],
+        lacks: &[Capability::Attention, Capability::Bf16],
         gains: ONNX_RUNTIME_GAINS,
     },
     Row {
@@ -291,7 +298,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: true,
         misses: Misses::FallsBack,
         elements: &[],
-        lacks: &[Capability::Bf16],
+        lacks: &[Capability::Attention, Capability::Bf16],
         gains: ONNX_RUNTIME_GAINS,
     },
     Row {
@@ -302,7 +309,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: false,
         misses: Misses::FallsBack,
         elements: &[],
-        lacks: &[],
+        lacks: &[Capability::Attention],
         gains: &[(Capability::Bf16, ReleaseNumber(10, 0))],
     },
     Row {
@@ -313,7 +320,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: true,
         misses: Misses::FallsBack,
         elements: &[],
-        lacks: &[],
+        lacks: &[Capability::Attention],
         gains: &[],
     },
     Row {
@@ -324,7 +331,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: true,
         misses: Misses::FallsBack,
         elements: &[],
-        lacks: &[],
+        lacks: &[Capability::Attention],
         gains: &[],
     },
     Row {
@@ -336,6 +343,7 @@ pub const ROWS: &[Row] = &[
         misses: Misses::Refuses,
         elements: &[],
         lacks: &[
+            Capability::Attention,
             Capability::FourSpatialDims,
             Capability::Functions,
             Capability::Scan,
@@ -362,6 +370,7 @@ pub const ROWS: &[Row] = &[
         misses: Misses::Refuses,
         elements: TRACT,
         lacks: &[
+            Capability::Attention,
             Capability::Functions,
             Capability::IntegerSquares,
             Capability::LogOfSums,
@@ -392,6 +401,7 @@ pub const ROWS: &[Row] = &[
         misses: Misses::Refuses,
         elements: RTEN,
         lacks: &[
+            Capability::Attention,
             Capability::FourSpatialDims,
             Capability::Functions,
             Capability::Unsigned,
@@ -426,6 +436,7 @@ pub const ROWS: &[Row] = &[
         misses: Misses::Refuses,
         elements: &[],
         lacks: &[
+            Capability::Attention,
             Capability::LogOfSums,
             Capability::LongGathers,
             Capability::NegativePads,

@@ -31,6 +31,9 @@ pub struct Header {
     /// Whether the graph shows the names of its nodes.
     #[serde(default)]
     pub node_names: bool,
+    /// The families of fusions to explain.
+    #[serde(default)]
+    pub explain_fusion: Vec<String>,
     /// Whether products compute in f16.
     #[serde(default)]
     pub float16: bool,

@@ -19,6 +19,8 @@ pub struct Settings {
     pub dynamic: Vec<String>,
     /// Files to bind arguments to.
     pub weights: Vec<PathBuf>,
+    /// The families of fusions to explain.
+    pub explain_fusion: Vec<String>,
     /// Whether products compute in f16.
     pub float16: bool,
     /// Whether modules become functions.
@@ -86,7 +88,17 @@ fn options(settings: &Settings) -> Result<Options, String> {
     let dynamic = settings.dynamic.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
     let target = settings.target.as_deref().map(str::parse).transpose()?;
     let Settings { opset, float16, keep_functions, strict_nan, .. } = *settings;
-    Ok(Options { opset, target, float16, keep_functions, strict_nan, weights, dynamic, ..Options::default() })
+    Ok(Options {
+        opset,
+        target,
+        float16,
+        keep_functions,
+        strict_nan,
+        weights,
+        dynamic,
+        explain_fusion: settings.explain_fusion.clone(),
+        ..Options::default()
+    })
 }
 
 fn findings(diagnostics: &Diagnostics) -> Vec<Finding> {

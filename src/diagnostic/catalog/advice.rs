@@ -467,4 +467,78 @@ diagnostics! {
         => "{what} is `ui32` in the program and `i32` in the model"
         group "{what}"
         label at "the same bits, in `i32`";
+
+    /// A pattern was nearly fused into one op.
+    ///
+    /// `--explain-fusion FAMILY` asks for these. The core of a pattern was found, such as the softmax and the products of
+    /// attention, but the op at this place does not fit. The ops stay as they are, which is correct, but slower.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+    ///   %one = stablehlo.constant dense<1.0> : tensor<4xf32>
+    ///   %0 = stablehlo.negate %x : tensor<4xf32>
+    ///   %1 = stablehlo.exponential %0 : tensor<4xf32>
+    ///   %2 = stablehlo.add %one, %1 : tensor<4xf32>
+    ///   %3 = stablehlo.divide %one, %2 : tensor<4xf32>
+    ///   return %1, %3 : tensor<4xf32>, tensor<4xf32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --explain-fusion activation
+    /// ```
+    ///
+    /// What to do: write the function in a form that fits, here without the second result, or leave it.
+    ///
+    /// Fixed:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %one = stablehlo.constant dense<1.0> : tensor<4xf32>
+    ///   %0 = stablehlo.negate %x : tensor<4xf32>
+    ///   %1 = stablehlo.exponential %0 : tensor<4xf32>
+    ///   %2 = stablehlo.add %one, %1 : tensor<4xf32>
+    ///   %3 = stablehlo.divide %one, %2 : tensor<4xf32>
+    ///   return %3 : tensor<4xf32>
+    /// }
+    /// ```
+    A0615 NearlyFused<'a> { family: &'a str, why: &'a str, at: Span }
+        => "a pattern of `{family}` is not fused: {why}"
+        group "{family}: {why}"
+        label at "does not fit";
+
+    /// No pattern was nearly fused.
+    ///
+    /// `--explain-fusion FAMILY` asks for patterns that nearly became one op. There are none: those of the family that are
+    /// in the program were fused.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %one = stablehlo.constant dense<1.0> : tensor<4xf32>
+    ///   %0 = stablehlo.negate %x : tensor<4xf32>
+    ///   %1 = stablehlo.exponential %0 : tensor<4xf32>
+    ///   %2 = stablehlo.add %one, %1 : tensor<4xf32>
+    ///   %3 = stablehlo.divide %one, %2 : tensor<4xf32>
+    ///   return %3 : tensor<4xf32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --explain-fusion activation
+    /// ```
+    ///
+    /// What to do: nothing. Without the option it is not reported.
+    ///
+    /// Fixed:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir
+    /// ```
+    A0616 NoneNearlyFused<'a> { family: &'a str, fused: usize }
+        => "no pattern of `{family}` was nearly fused, and {fused} were fused"
+        group "{family}";
 }

@@ -65,6 +65,11 @@ impl Code {
         }
     }
 
+    /// Whether an option asked for it, so that it is shown with all that is known.
+    pub(super) fn is_requested(self) -> bool {
+        self.0.name == "NearlyFused"
+    }
+
     /// One line that states the fault: the first line of the manual page.
     pub fn summary(self) -> &'static str {
         self.0.doc.first().map_or("", |line| line.trim())

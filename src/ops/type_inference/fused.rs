@@ -9,6 +9,22 @@ pub(in crate::ops) fn first(t: &Typing) -> Inferred {
     one(t.operand(0)?.clone())
 }
 
+/// One weighted sum of values for each query.
+pub(in crate::ops) fn attention(t: &Typing) -> Inferred {
+    let [queries, keys, values] = [t.operand(0)?, t.operand(1)?, t.operand(2)?];
+    for (index, ty) in [queries, keys, values].into_iter().enumerate() {
+        if ty.rank() < 4 || ty.rank() != queries.rank() {
+            return Err(t.wrong_operand(index, ty, "have at least four dimensions, as many as the others"));
+        }
+        t.same_element(0, index)?;
+    }
+    let mut dims = queries.dims.clone();
+    if let (Some(depth), Some(&features)) = (dims.last_mut(), values.dims.last()) {
+        *depth = features;
+    }
+    one(tensor(queries.element, dims))
+}
+
 /// Each dimension is scaled.
 pub(in crate::ops) fn repeat(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;

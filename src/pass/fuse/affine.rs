@@ -41,7 +41,7 @@ fn affine(p: &mut Pattern, op: OpId) -> Option<Fused> {
             let spread = Fused::of(stablehlo::BROADCAST_IN_DIM, [FusedOperand::Constant(bytes.into(), b)])
                 .positions("broadcast_dimensions", &dims);
             let scaled = Fused::new(stablehlo::MULTIPLY, &[x, factor]);
-            let operands = [FusedOperand::Made(scaled.into(), x), FusedOperand::Made(spread.into(), offset)];
+            let operands = [FusedOperand::made(scaled, x), FusedOperand::made(spread, offset)];
             Some(Fused::of(stablehlo::ADD, operands))
         })
     })

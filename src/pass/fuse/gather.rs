@@ -18,15 +18,15 @@ fn filled_gather(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let element = p.tensor(starts)?.element;
     let zero = FusedOperand::Filled(0.0, element, Vec::new(), None);
     let zeros = Fused::of(stablehlo::BROADCAST_IN_DIM, [zero]).positions("broadcast_dimensions", &[]);
-    let zeros = FusedOperand::Made(Box::new(zeros), starts);
+    let zeros = FusedOperand::made(zeros, starts);
     let arms = [FusedOperand::Value(in_range), FusedOperand::Value(starts), zeros];
-    let starts = FusedOperand::Made(Box::new(Fused::of(stablehlo::SELECT, arms)), starts);
+    let starts = FusedOperand::made(Fused::of(stablehlo::SELECT, arms), starts);
     let mut kept = Fused::of(stablehlo::GATHER, [FusedOperand::Value(x), starts]);
     for name in ["dimension_numbers", "slice_sizes"] {
         let attribute = p.module.attribute(gather, name).cloned();
         kept.attributes.extend(attribute.map(|attribute| (name, Field::Other(attribute))));
     }
-    let gathered = FusedOperand::Made(Box::new(kept), gathered);
+    let gathered = FusedOperand::made(kept, gathered);
     Some(Fused::of(stablehlo::SELECT, [FusedOperand::Value(condition), gathered, FusedOperand::Value(fill)]))
 }
 

@@ -7,22 +7,28 @@
 
 mod activation;
 mod affine;
+mod arrange;
+mod attention;
+mod axes;
 mod error;
+mod explain;
 mod gather;
 mod group;
 mod normalization;
 mod pattern;
 mod random;
 mod resize;
+mod rotary;
 mod sign;
 mod softmax;
 
 use super::Context;
 use crate::ir::{
-    Attribute, BlockId, Data, Element, Location, LocationId, Module, OpId, OpName, OpSpan, Rewriter, TypeId,
-    ValueId, stablehlo, use_counts_by_block,
+    Attribute, BlockId, Data, Dims, Element, Location, LocationId, Module, OpId, OpName, OpSpan, Rewriter,
+    TypeId, ValueId, stablehlo, use_counts_by_block,
 };
 use crate::ops::float_bytes;
+use explain::Explained;
 use pattern::Pattern;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -55,12 +61,34 @@ struct Fused {
 enum FusedOperand {
     /// A value of the program.
     Value(ValueId),
-    /// The result of another fused op, with the type of a value.
-    Made(Box<Fused>, ValueId),
-    /// A constant with these elements, of the type of a value.
+    /// The result of another fused op.
+    Made(Box<Fused>, MadeType),
+    /// A constant with these elements, of the type of a constant that it replaces.
     Constant(Arc<[u8]>, ValueId),
+    /// A constant of some elements of another constant.
+    Part(Arc<[u8]>, Element, Dims, ValueId),
     /// A splat constant of these sizes, and the constant that it replaces, if any.
     Filled(f64, Element, Vec<i64>, Option<ValueId>),
+}
+
+/// The type of the result of a fused op.
+enum MadeType {
+    /// That of a value.
+    Like(ValueId),
+    /// A tensor.
+    Tensor(Element, Dims),
+}
+
+impl FusedOperand {
+    /// The result of another fused op, with the type of a value.
+    fn made(fused: Fused, like: ValueId) -> Self {
+        Self::Made(Box::new(fused), MadeType::Like(like))
+    }
+
+    /// The result of another fused op, of this element type and these sizes.
+    fn made_of(fused: Fused, element: Element, dims: Dims) -> Self {
+        Self::Made(Box::new(fused), MadeType::Tensor(element, dims))
+    }
 }
 
 /// An attribute of a fused op.
@@ -85,13 +113,14 @@ impl Fused {
         self
     }
 
-    /// Whether all program values that it reads satisfy a predicate.
-    fn reads_only(&self, is: &dyn Fn(ValueId) -> bool) -> bool {
-        self.operands.iter().all(|operand| match operand {
-            FusedOperand::Value(value) => is(*value),
-            FusedOperand::Made(made, _) => made.reads_only(is),
-            FusedOperand::Constant(..) | FusedOperand::Filled(..) => true,
-        })
+    /// The program values that it reads.
+    fn program_values(&self) -> Vec<ValueId> {
+        let of = |operand: &FusedOperand| match operand {
+            FusedOperand::Value(value) => vec![*value],
+            FusedOperand::Made(made, _) => made.program_values(),
+            FusedOperand::Constant(..) | FusedOperand::Part(..) | FusedOperand::Filled(..) => Vec::new(),
+        };
+        self.operands.iter().flat_map(of).collect()
     }
 
     fn int(mut self, name: &'static str, value: usize) -> Self {
@@ -105,25 +134,32 @@ impl Fused {
     }
 }
 
-/// The rules by their last op. The first match wins.
-static RULES: LazyLock<FxHashMap<OpName, Vec<&'static FusionRule>>> = LazyLock::new(|| {
-    let mut rules: FxHashMap<OpName, Vec<&FusionRule>> = FxHashMap::default();
-    for rule in [
-        activation::RULES,
-        softmax::RULES,
-        normalization::RULES,
-        group::RULES,
-        resize::RULES,
-        affine::RULES,
-        error::RULES,
-        sign::RULES,
-        gather::RULES,
-        random::RULES,
-    ]
-    .into_iter()
-    .flatten()
-    {
-        rules.entry(rule.root).or_default().push(rule);
+/// The families of rules, whose names `--explain-fusion` takes.
+const FAMILIES: &[(&str, &[FusionRule])] = &[
+    ("activation", activation::RULES),
+    ("softmax", softmax::RULES),
+    ("normalization", normalization::RULES),
+    ("group", group::RULES),
+    ("resize", resize::RULES),
+    ("affine", affine::RULES),
+    ("error", error::RULES),
+    ("sign", sign::RULES),
+    ("gather", gather::RULES),
+    ("random", random::RULES),
+    ("rotary", rotary::RULES),
+    ("attention", attention::RULES),
+];
+
+/// The names of the families of rules.
+pub(crate) fn families() -> impl Iterator<Item = &'static str> + Clone {
+    FAMILIES.iter().map(|&(family, _)| family)
+}
+
+/// The rules by their last op, each with its family. The first match wins.
+static RULES: LazyLock<FxHashMap<OpName, Vec<(&'static str, &'static FusionRule)>>> = LazyLock::new(|| {
+    let mut rules: FxHashMap<OpName, Vec<(&str, &FusionRule)>> = FxHashMap::default();
+    for &(family, own) in FAMILIES {
+        own.iter().for_each(|rule| rules.entry(rule.root).or_default().push((family, rule)));
     }
     rules
 });
@@ -133,9 +169,13 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let mut uses = use_counts_by_block(module);
     let magnified = magnified(module);
     let mut replaced = FxHashSet::default();
+    let mut explained = Explained::default();
     for function in module.functions() {
         let mut visit = |rewriter: &mut Rewriter, op: OpId| {
-            let Some((fused, inside)) = find(rewriter.module, cx, &uses, &magnified, op) else { return true };
+            let Some((fused, inside)) = find(rewriter.module, cx, &uses, &magnified, op, &mut explained)
+            else {
+                return true;
+            };
             let count = rewriter.module.op_count();
             let new = add(rewriter, op, fused, &inside);
             recount(rewriter.module, &mut uses, inside.iter().copied().chain([op]), count);
@@ -147,6 +187,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         };
         Rewriter::new(module).function(function, &mut visit);
     }
+    explained.report(module, cx);
     if replaced.is_empty() {
         return;
     }
@@ -187,31 +228,47 @@ fn find(
     uses: &[u32],
     magnified: &FxHashSet<ValueId>,
     op: OpId,
+    explained: &mut Explained,
 ) -> Option<(Fused, Vec<OpId>)> {
     let [result] = module.op(op).results[..] else { return None };
-    RULES.get(&module.op(op).name)?.iter().find_map(|rule| {
+    RULES.get(&module.op(op).name)?.iter().find_map(|&(family, rule)| {
         let mut pattern = Pattern::new(module, cx.source);
+        let matched = (rule.read)(&mut pattern, op);
+        let near = pattern.take_near();
+        let Some(fused) = matched else {
+            explained.missed(family, near.map(|near| (near.op, near.why)));
+            return None;
+        };
         if rule.absolute && magnified.contains(&result) {
+            let why = "the kernel has too few digits for the division or logarithm that reads the result";
+            explained.missed(family, Some((op, why.to_owned())));
             return None;
         }
-        let fused = (rule.read)(&mut pattern, op)?;
-        let inside = pattern.into_inside();
-        let outside = |operand: ValueId| module.defining_op(operand).is_none_or(|op| !inside.contains(&op));
-        let closed = fused.reads_only(&outside) && is_closed(module, uses, op, &inside);
-        closed.then_some((fused, inside))
+        let inside = pattern.into_inside(op, uses);
+        let read = |operand: ValueId| module.defining_op(operand).filter(|op| inside.contains(op));
+        let shared = first_shared(module, uses, op, &inside);
+        let shared = shared.or_else(|| fused.program_values().into_iter().find_map(read));
+        if let Some(shared) = shared {
+            let why = format!("other ops also read the result of `{}`", module.op_name(shared));
+            explained.missed(family, Some((shared, why)));
+            return None;
+        }
+        explained.fused(family);
+        Some((fused, inside))
     })
 }
 
-/// Whether only the pattern uses its inner values.
-fn is_closed(module: &Module, uses: &[u32], root: OpId, inside: &[OpId]) -> bool {
+/// An op of the pattern whose results other ops read.
+fn first_shared(module: &Module, uses: &[u32], root: OpId, inside: &[OpId]) -> Option<OpId> {
     let reads = |value: ValueId| -> u32 {
         let ops = inside.iter().chain([&root]);
         ops.map(|&op| module.op(op).operands.iter().filter(|&&operand| operand == value).count() as u32).sum()
     };
-    inside.iter().all(|&op| {
+    let is_closed = |op: OpId| {
         let results = &module.op(op).results;
         results.iter().all(|&result| uses.get(result.index()).is_some_and(|&uses| uses == reads(result)))
-    })
+    };
+    inside.iter().copied().find(|&op| !is_closed(op))
 }
 
 /// Inserts the op in place of the pattern's last op, with the locations of all its ops.
@@ -243,8 +300,11 @@ fn make(rewriter: &mut Rewriter, fused: Fused, ty: TypeId, place: (OpSpan, Locat
     for operand in fused.operands {
         operands.push(match operand {
             FusedOperand::Value(value) => value,
-            FusedOperand::Made(made, like) => {
-                let ty = rewriter.module.value_type(like);
+            FusedOperand::Made(made, ty) => {
+                let ty = match ty {
+                    MadeType::Like(value) => rewriter.module.value_type(value),
+                    MadeType::Tensor(element, dims) => rewriter.module.tensor_of(element, &dims),
+                };
                 make(rewriter, *made, ty, place)
             }
             FusedOperand::Filled(number, element, sizes, like) => {
@@ -252,6 +312,11 @@ fn make(rewriter: &mut Rewriter, fused: Fused, ty: TypeId, place: (OpSpan, Locat
                 let ty = rewriter.module.tensor_of(element, &sizes);
                 let data = Data::Splat(float_bytes(element, number).into());
                 rewriter.create(stablehlo::CONSTANT, &[]).at(place).data(ty, data)
+            }
+            FusedOperand::Part(bytes, element, dims, whole) => {
+                let place = in_place_of(rewriter.module, whole, place);
+                let ty = rewriter.module.tensor_of(element, &dims);
+                rewriter.create(stablehlo::CONSTANT, &[]).at(place).data(ty, Data::Bytes(bytes))
             }
             FusedOperand::Constant(bytes, like) => {
                 let ty = rewriter.module.value_type(like);

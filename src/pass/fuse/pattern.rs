@@ -15,6 +15,21 @@ pub(super) struct Pattern<'m> {
     pub module: &'m Module,
     source: &'m Source,
     inside: Vec<OpId>,
+    /// Ops that only move elements: they belong to the match if no other op reads their results.
+    passed: Vec<OpId>,
+    /// Why the deepest attempt failed.
+    near: Option<NearMiss>,
+}
+
+/// Why a pattern was not matched, although its core was found.
+#[derive(Clone, Debug)]
+pub(super) struct NearMiss {
+    /// The op that does not fit.
+    pub op: OpId,
+    /// The reason, as a clause.
+    pub why: String,
+    /// How many ops had been matched.
+    depth: usize,
 }
 
 /// The dimensions of a tensor that form its rows.
@@ -45,14 +60,54 @@ impl RowAxes {
 impl<'m> Pattern<'m> {
     /// An empty match.
     pub fn new(module: &'m Module, source: &'m Source) -> Self {
-        Self { module, source, inside: Vec::new() }
+        Self { module, source, inside: Vec::new(), passed: Vec::new(), near: None }
     }
 
-    /// The matched ops, each once.
-    pub fn into_inside(mut self) -> Vec<OpId> {
-        self.inside.sort_unstable();
-        self.inside.dedup();
-        self.inside
+    /// The text.
+    pub fn source(&self) -> &'m Source {
+        self.source
+    }
+
+    /// The matched ops, each once, with those passed whose results no other op reads.
+    pub fn into_inside(self, root: OpId, uses: &[u32]) -> Vec<OpId> {
+        let Self { module, mut inside, mut passed, .. } = self;
+        loop {
+            inside.sort_unstable();
+            inside.dedup();
+            let found = inside.len();
+            let reads = |value: ValueId| -> usize {
+                let ops = inside.iter().chain([&root]);
+                ops.map(|&op| module.op(op).operands.iter().filter(|&&operand| operand == value).count())
+                    .sum()
+            };
+            let is_only =
+                |&value: &ValueId| uses.get(value.index()).is_some_and(|&uses| uses as usize == reads(value));
+            let (own, shared): (Vec<OpId>, Vec<OpId>) =
+                passed.into_iter().partition(|&op| module.op(op).results.iter().all(is_only));
+            passed = shared;
+            inside.extend(own);
+            if inside.len() == found {
+                return inside;
+            }
+        }
+    }
+
+    /// Records why the pattern does not match, unless a deeper attempt did.
+    pub fn near(&mut self, op: OpId, why: impl Into<String>) {
+        let depth = self.inside.len();
+        if self.near.as_ref().is_none_or(|near| near.depth < depth) {
+            self.near = Some(NearMiss { op, why: why.into(), depth });
+        }
+    }
+
+    /// Why the pattern was nearly matched.
+    pub fn take_near(&mut self) -> Option<NearMiss> {
+        self.near.take()
+    }
+
+    /// Adds the op that defines a value, which only moves elements: if other ops read it too, it stays.
+    pub fn pass(&mut self, value: ValueId) {
+        self.passed.extend(self.module.defining_op(value));
     }
 
     /// The only result of an op.
@@ -79,11 +134,21 @@ impl<'m> Pattern<'m> {
 
     /// Runs `read`; on failure the match is restored.
     pub fn attempt<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
-        let mark = self.inside.len();
+        let marks = (self.inside.len(), self.passed.len());
         let found = read(self);
         if found.is_none() {
-            self.inside.truncate(mark);
+            self.inside.truncate(marks.0);
+            self.passed.truncate(marks.1);
         }
+        found
+    }
+
+    /// Runs `read`; the ops that it adds to the match may be read by other ops too, and stay then.
+    pub fn loosely<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let mark = self.inside.len();
+        let found = read(self);
+        let added = self.inside.split_off(mark);
+        self.passed.extend(added);
         found
     }
 
@@ -388,6 +453,12 @@ impl<'m> Pattern<'m> {
     /// Whether a value is a constant.
     pub fn is_constant(&self, value: ValueId) -> bool {
         self.module.constant_of(value).is_some()
+    }
+
+    /// The integer of a splat.
+    pub fn integer_splat(&self, value: ValueId) -> Option<i64> {
+        let (element, bits) = scalar(self.module, self.source, value)?;
+        element.is_integer().then_some(bits)
     }
 
     /// The elements of a small integer constant.

@@ -41,7 +41,7 @@ fn fraction(p: &mut Pattern, op: OpId) -> Option<Fused> {
         p.either(sides, |p, high, pattern| (p.whole_number(pattern)? == bits_of_one).then_some(high))?;
     let (shift, from) = shift_of(p, high)?;
     let fits = p.number(one)? == 1.0 && shift + width == from;
-    let whole = FusedOperand::Made(Box::new(Fused::new(stablehlo::CONVERT, &[high])), result);
+    let whole = FusedOperand::made(Fused::new(stablehlo::CONVERT, &[high]), result);
     fits.then(|| product(p, whole, 0.5f64.powi(width as i32), result))?
 }
 
@@ -98,7 +98,7 @@ fn at_least(p: &mut Pattern, op: OpId) -> Option<Fused> {
                 return product(p, FusedOperand::Value(whole), factor, result);
             }
             let fraction = product(p, FusedOperand::Value(whole), factor, result)?;
-            let fraction = FusedOperand::Made(Box::new(fraction), result);
+            let fraction = FusedOperand::made(fraction, result);
             Some(Fused::of(stablehlo::ADD, [fraction, FusedOperand::Value(other)]))
         })
     })
