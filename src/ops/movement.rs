@@ -270,8 +270,34 @@ impl Lower<'_> {
             let ones = self.integer(element, -1);
             return self.elementwise(onnx::SUB, &[ones, value]);
         }
+        if let (onnx::ADD, &[x, y]) = (name, operands)
+            && let Some(sum) = self.added_before_split(x, y).or_else(|| self.added_before_split(y, x))
+        {
+            return sum;
+        }
         let dims = self.module.broadcast_dims(operands);
         self.node(name, operands).out(element, &dims)
+    }
+
+    /// The sum of a value whose last dimension a Reshape splits, as that of heads, and a constant with the dimensions of the
+    /// split. It is computed before the split, so that another Reshape can cancel this one.
+    fn added_before_split(&mut self, split: ValueId, constant: ValueId) -> Option<ValueId> {
+        let source = self.reshaped(split)?;
+        self.module.constant_of(constant)?;
+        let (own, wanted, added) = (self.dims(source), self.dims(split), self.dims(constant));
+        let (last, before) = own.split_last()?;
+        let parts = wanted.get(before.len()..).filter(|parts| parts.len() > 1)?;
+        let count = parts.iter().try_fold(1i64, |count, part| count.checked_mul(part.known()?))?;
+        let (ones, rest) = added.split_at_checked(added.len().checked_sub(parts.len())?)?;
+        let fits = wanted[..before.len()] == *before
+            && *last == Dim::Known(count)
+            && rest == parts
+            && ones.iter().all(|&dim| dim == Dim::Known(1));
+        fits.then(|| {
+            let flat = self.reshape(constant, &[count]);
+            let sum = self.elementwise(onnx::ADD, &[source, flat]);
+            self.reshape(sum, &wanted)
+        })
     }
 }
 
