@@ -1,7 +1,7 @@
 //! The recurrent cells that the pass `loops` makes of loops: LSTM, GRU, RNN.
 
 use super::super::{Elements, Lower, LowerError, Lowered};
-use crate::ir::{Attribute, Dim, OpId, OpName, ValueId, hlo2onnx, onnx};
+use crate::ir::{Attribute, Data, Dim, OpId, OpName, ValueId, hlo2onnx, onnx};
 use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{Exactly, Inferred, Typing, rule, tensor};
 use smallvec::smallvec;
@@ -39,8 +39,10 @@ fn lower(cx: &mut Lower, op: OpId, name: OpName) -> Lowered {
     let width = width.ok_or_else(|| LowerError::form("a state of unknown width"))?;
     // Zeros are the default. ONNX Runtime loses NaN where it adds biases.
     let absent = cx.absent();
-    for value in &mut operands[3..] {
-        if is_zero(cx, *value) {
+    for (index, value) in operands.iter_mut().enumerate().skip(3) {
+        // Before its broadcast, which a symbolic batch leaves to an Expand.
+        let part = cx.operand(op, index)?;
+        if is_zero(cx, part) {
             *value = absent;
         }
     }
@@ -73,6 +75,11 @@ fn lower(cx: &mut Lower, op: OpId, name: OpName) -> Lowered {
 
 /// Whether all elements are zeros.
 fn is_zero(cx: &Lower, value: ValueId) -> bool {
-    let constant = cx.module.constant_of(value).map(|id| &cx.module.constant(id).data);
-    constant.and_then(|data| data.splat()).is_some_and(|bytes| bytes.iter().all(|&byte| byte == 0))
+    let Some(constant) = cx.module.constant_of(value) else { return false };
+    let bytes: &[u8] = match &cx.module.constant(constant).data {
+        Data::Splat(bytes) => bytes,
+        Data::Bytes(bytes) => bytes,
+        _ => return false,
+    };
+    bytes.iter().all(|&byte| byte == 0)
 }
