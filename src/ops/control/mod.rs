@@ -6,6 +6,7 @@ mod recurrent;
 mod repeat;
 mod scan;
 mod slices;
+mod weight;
 mod while_loop;
 
 use crate::ops::row::{Row, row};

@@ -181,7 +181,7 @@ impl Whole<'_> {
                         Stacked::Same(operand)
                     });
                 }
-                vectorize(rewriter, op, &operands, self.scan.length)?
+                *vectorize(rewriter, op, &operands, self.scan.length)?.first()?
             } else {
                 all_slices(rewriter, self.scan, op)?
             }

@@ -63,7 +63,7 @@ impl Plan {
             {
                 continue;
             }
-            sliced.insert(module.op(op).results[0], backward);
+            sliced.extend(module.op(op).results.iter().map(|&result| (result, backward)));
             if !pinned.contains(&op) {
                 movable.push(op);
             }
@@ -71,16 +71,16 @@ impl Plan {
         let mut moved: FxHashSet<OpId> = movable.iter().copied().collect();
         let mut frontier = Vec::new();
         for &op in movable.iter().rev() {
-            let result = module.op(op).results[0];
-            let users = scan.users(result);
-            if users.iter().all(|user| moved.contains(user)) {
-                continue;
-            }
-            if is_free(module, op) {
-                // It would be repeated for each iteration.
-                moved.remove(&op);
-            } else {
-                frontier.push(result);
+            for &result in module.op(op).results.iter().rev() {
+                if scan.users(result).iter().all(|user| moved.contains(user)) {
+                    continue;
+                }
+                if is_free(module, op) {
+                    // It would be repeated for each iteration.
+                    moved.remove(&op);
+                } else {
+                    frontier.push(result);
+                }
             }
         }
         frontier.reverse();
@@ -143,7 +143,9 @@ impl Whole<'_> {
                         Stacked::Same(operand)
                     });
                 }
-                vectorize(rewriter, op, &operands, self.scan.length)?
+                let all = vectorize(rewriter, op, &operands, self.scan.length)?;
+                self.known.extend(rewriter.module.op(op).results.iter().copied().zip(all));
+                return self.known.get(&value).copied();
             }
         };
         self.known.insert(value, whole);

@@ -1,7 +1,7 @@
 //! An op for all iterations of a loop at once: operands and result get a new first dimension, one index per iteration.
 
 use crate::ir::{
-    Attribute, Class, Dim, Dims, Element, Module, OpId, Rewriter, Type, TypeId, ValueId, stablehlo,
+    Attribute, Class, Dim, Dims, Element, Module, OpId, Rewriter, Type, TypeId, ValueId, hlo2onnx, stablehlo,
 };
 use crate::ops::{DotDimensionNumbers, GatherDimensionNumbers};
 use rustc_hash::FxHashSet;
@@ -32,7 +32,11 @@ const PADDING: [&str; 3] = ["edge_padding_low", "edge_padding_high", "interior_p
 /// Whether an op has a vectorized form. `each` states which operands differ between iterations.
 pub(super) fn is_vectorizable(module: &Module, op: OpId, each: &[bool]) -> bool {
     let operation = module.op(op);
-    let (&[result], false) = (&operation.results[..], each.is_empty()) else { return false };
+    let (Some(&result), false) = (operation.results.first(), each.is_empty()) else { return false };
+    // Both words of a generator have one type.
+    if operation.results.len() > 1 && operation.name != hlo2onnx::THREEFRY2X32 {
+        return false;
+    }
     let Some(dims) = module.tensor(result).filter(|ty| ty.is_sized()).map(|ty| &ty.dims) else {
         return false;
     };
@@ -56,8 +60,10 @@ pub(super) fn is_vectorizable(module: &Module, op: OpId, each: &[bool]) -> bool 
             each.len() == 2 && varies(0) && (varies(1) || numbers.batching.is_empty())
         }
         stablehlo::GATHER => each.len() == 2 && !varies(0) && varies(1),
+        // One between types of different sizes changes the dimensions.
+        stablehlo::BITCAST_CONVERT => module.tensor(operation.operands[0]).is_some_and(|ty| ty.dims == *dims),
         name if name.class() == Class::Elementwise => {
-            // A scalar may stand for a tensor, and a bit cast may add a dimension.
+            // A scalar may stand for a tensor.
             let fits = |&operand: &ValueId| {
                 module.tensor(operand).is_some_and(|ty| ty.dims == *dims || ty.rank() == 0)
             };
@@ -95,20 +101,20 @@ pub(super) fn stacked_type(module: &mut Module, value: ValueId, length: Dim) -> 
     Some(module.types.intern(Type::Tensor(tensor)))
 }
 
-/// Adds the vectorized form of an op, which takes over the op's regions. `None` if it has none.
+/// Adds the vectorized form of an op, which takes over the op's regions, and returns its results. `None` if it has none.
 pub(super) fn vectorize(
     rewriter: &mut Rewriter,
     op: OpId,
     operands: &[Stacked],
     length: Dim,
-) -> Option<ValueId> {
+) -> Option<Vec<ValueId>> {
     let each: Vec<bool> = operands.iter().map(|operand| operand.is_each()).collect();
     if !is_vectorizable(rewriter.module, op, &each) {
         return None;
     }
-    let result = rewriter.module.op(op).results[0];
+    let results = rewriter.module.op(op).results.clone();
     let name = rewriter.module.op(op).name;
-    let ty = stacked_type(rewriter.module, result, length)?;
+    let ty = stacked_type(rewriter.module, results[0], length)?;
     let attributes = attributes(rewriter.module, op, operands, length)?;
     let mut values: Vec<ValueId> = operands.iter().map(|operand| operand.value()).collect();
     let is_elementwise = name.class() == Class::Elementwise;
@@ -128,10 +134,9 @@ pub(super) fn vectorize(
             *value = broadcast(rewriter, op, *value, axes, &wanted)?;
         }
     }
-    let builder = rewriter.create_like(op, &values);
-    let new = builder.of(ty);
+    let new = rewriter.create_like(op, &values).values(&vec![ty; results.len()]);
     for (name, attribute) in attributes {
-        let vectorized = rewriter.module.defining_op(new)?;
+        let vectorized = rewriter.module.defining_op(*new.first()?)?;
         rewriter.module.set_attribute(vectorized, name, attribute);
     }
     Some(new)
