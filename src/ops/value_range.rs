@@ -53,6 +53,11 @@ impl Lower<'_> {
         self.value_ranges.insert(value, ValueRange { low: 0, high });
     }
 
+    /// Records that a value is in a range.
+    pub(super) fn note_range(&mut self, value: ValueId, low: i64, high: i64) {
+        self.value_ranges.insert(value, ValueRange { low, high });
+    }
+
     /// The range of each column of an integer value; a column is an index into its last axis.
     pub(super) fn column_ranges(&self, value: ValueId, count: i64) -> Vec<ValueRange> {
         let ranges = self.ranges(value, DEPTH);
@@ -149,6 +154,16 @@ impl Lower<'_> {
                 (false, true) => ValueRange { low: 0, high: b.high },
                 (false, false) => ValueRange::of(element),
             }),
+            onnx::DIV if element != Element::U64 => self.zip(operands, depth, |a, b| {
+                if a.low >= 0 && b.low > 0 && element.is_integer() {
+                    ValueRange { low: a.low / b.high, high: a.high / b.low }
+                } else {
+                    ValueRange::of(element)
+                }
+            }),
+            onnx::SCATTER_ND | onnx::SCATTER_ELEMENTS if self.replaces(op) => {
+                vec![merged(&of(0)).union(merged(&of(2)))]
+            }
             onnx::MOD => {
                 let of_dividend =
                     self.module.attribute(op, "fmod").is_some_and(|fmod| fmod.as_integer() == Some(1));
@@ -257,6 +272,12 @@ impl Lower<'_> {
     /// Whether a condition always or never holds, if ranges decide it.
     pub(super) fn known_truth(&self, condition: ValueId) -> Option<bool> {
         self.decided(condition, DEPTH / 2)
+    }
+
+    /// Whether a scatter only replaces elements.
+    fn replaces(&self, op: OpId) -> bool {
+        let reduction = self.module.attribute(op, "reduction").and_then(|word| self.module.word(word));
+        reduction.is_none_or(|reduction| reduction == "none")
     }
 
     /// The result of a comparison, if the ranges of its operands decide it.

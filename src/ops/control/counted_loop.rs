@@ -117,6 +117,41 @@ fn has_sizes(module: &Module, block: BlockId) -> bool {
     module.block(block).ops.iter().any(|&op| module.op(op).name == hlo2onnx::SIZE)
 }
 
+/// The range of the carried values that count from a known number while they are below another one, in the body of a loop
+/// that may also end for another reason: their positions, first and last numbers.
+pub(crate) fn counters(
+    module: &Module,
+    it: WhileLoop,
+    start: impl Fn(usize) -> Option<i64>,
+) -> Vec<(usize, i64, i64)> {
+    let outer = &module.block(it.condition).arguments;
+    let inner = &module.block(it.body).arguments;
+    let returned = &module.op(it.terminator).operands;
+    let tested = module.block(it.condition).ops.last().and_then(|&end| module.op(end).operands.first());
+    let mut conditions: Vec<ValueId> = tested.copied().into_iter().collect();
+    let mut counters = Vec::new();
+    while let Some(condition) = conditions.pop() {
+        if let Some(both @ [_, _]) = module.defining_operands(condition, stablehlo::AND) {
+            conditions.extend(both);
+            continue;
+        }
+        let Some(compare) = module.defined_by(condition, stablehlo::COMPARE) else { continue };
+        let direction = module.attribute(compare, "comparison_direction");
+        let &[value, limit] = &module.op(compare).operands[..] else { continue };
+        let Some(index) = outer.iter().position(|&argument| argument == value) else { continue };
+        let is_less = direction.and_then(|direction| module.word(direction)) == Some("LT");
+        let limit = module.known_integers(limit).filter(|limit| limit.len() == 1);
+        if let (true, Some(limit), Some(start)) = (is_less, limit, start(index))
+            && start < limit[0]
+            && module.tensor(value).is_some_and(|ty| ty.element != Element::U64)
+            && adds_one(module, returned[index], inner[index])
+        {
+            counters.push((index, start, limit[0] - 1));
+        }
+    }
+    counters
+}
+
 /// Whether a value is another one plus one.
 fn adds_one(module: &Module, sum: ValueId, value: ValueId) -> bool {
     let Some([a, b]) = module.defining_operands(sum, stablehlo::ADD) else { return false };

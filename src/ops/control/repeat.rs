@@ -1,13 +1,14 @@
 //! `while`: a `Loop`, or a `Scan` if the loop is counted and reads slices; short loops are unrolled.
 
 use super::super::{Lower, LowerError, Lowered, integer_limits};
-use super::counted_loop::{CountedLoop, InductionVariable, LoopEnd};
+use super::counted_loop::{CountedLoop, InductionVariable, LoopEnd, counters};
 use super::loop_builder::{Input, Length, LoopBuilder, Output, can_be_joined};
 use super::result_types;
 use super::slices::{SliceWrite, Slices};
+use super::while_loop::WhileLoop;
 use crate::ir::{Dim, Element, OpId, RegionId, ValueId, onnx};
 
-/// A loop is unrolled if it has at most this many iterations, and that creates at most this many ops. What depends on
+/// A loop is unrolled if it has at most this many iterations, and that creates at most about this many nodes. What depends on
 /// the counter is then constant. Measured on ONNX Runtime 1.31 in microseconds, as `Scan` and unrolled: greedy decoding
 /// with a cache (8 iterations of 96 ops) 702 and 540, beam search (10 of 43) 331 and 224, an encoder of 3 small layers
 /// (52) 127 and 99. Many iterations of few ops are slower: a `Scan` slices its inputs without a node (a linear recurrence
@@ -34,19 +35,16 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let (condition, body) = (cx.region(op, 0)?, cx.region(op, 1)?);
     let inits = (0..cx.operand_count(op)).map(|index| cx.operand(op, index)).collect::<Result<_, _>>()?;
     let it = While { op, condition, body, inits };
-    let start = |index| match cx.known_integers(it.inits[index]).as_deref() {
-        Some(&[start]) => Some(start),
-        _ => None,
-    };
+    let start = |index: usize| known_start(cx, it.inits[index]);
     let Some(count) = CountedLoop::of(cx.module, op, start) else { return it.until(cx) };
     if let (Some(start), Some(Dim::Known(rounds))) = (count.start, count.length()) {
-        let size = cx.size(body);
+        let weight = cx.weight(body);
         let (most, ops) = match reads_weights(cx, body, &count, start)? {
             _ if cx.options.keep_functions => WITH_FUNCTIONS,
             true => WITH_WEIGHTS,
             false => UNROLLED,
         };
-        if rounds <= 1 || (rounds <= most && (rounds as usize).saturating_mul(size) <= ops) {
+        if rounds <= 1 || (rounds <= most && (rounds as usize).saturating_mul(weight) <= ops) {
             return it.unroll(cx, &count, start, rounds);
         }
     }
@@ -231,7 +229,14 @@ impl While {
         let first = *first.first().ok_or_else(|| LowerError::form("a condition that returns no value"))?;
         let mut arguments = vec![(Element::I64, Vec::new()), (Element::Bool, Vec::new())];
         arguments.extend(types.iter().cloned());
+        let counters = WhileLoop::of(cx.module, self.op)
+            .map_or_else(Vec::new, |it| counters(cx.module, it, |index| known_start(cx, self.inits[index])));
         let graph = cx.graph(&arguments, |cx, values| {
+            for &(index, first, last) in &counters {
+                if let Some(place) = carried.iter().position(|&carried| carried == index) {
+                    cx.note_range(values[2 + place], first, last);
+                }
+            }
             let next = cx.inline(self.body, &all(&values[2..]))?;
             let next: Vec<ValueId> = carried.iter().map(|&index| next[index]).collect();
             next.iter().zip(&types).try_for_each(|(&next, (_, dims))| keeps_sizes(cx, next, dims))?;
@@ -261,6 +266,14 @@ fn reads_weights(cx: &Lower, body: RegionId, count: &CountedLoop, start: i64) ->
     Ok(sizes.fold(0, i64::saturating_add) >= WEIGHTS)
 }
 
+/// The initial value of a counter, if it is known.
+fn known_start(cx: &Lower, init: ValueId) -> Option<i64> {
+    match cx.known_integers(init).as_deref() {
+        Some(&[start]) => Some(start),
+        _ => None,
+    }
+}
+
 /// The lowered limit of the counter, where it is not a size.
 fn limit(cx: &mut Lower, count: &CountedLoop) -> Result<ValueId, LowerError> {
     match count.end {
@@ -281,20 +294,4 @@ fn keeps_sizes(cx: &Lower, next: ValueId, carried: &[Dim]) -> Result<(), LowerEr
         return Err(LowerError::form("an iteration changes the size of a carried value"));
     }
     Ok(())
-}
-
-impl Lower<'_> {
-    /// The number of ops in a region, at any depth.
-    fn size(&self, region: RegionId) -> usize {
-        let (mut count, mut open) = (0, vec![region]);
-        while let Some(region) = open.pop() {
-            for &block in &self.module.region(region).blocks {
-                for &op in &self.module.block(block).ops {
-                    count += 1;
-                    open.extend_from_slice(&self.module.op(op).regions);
-                }
-            }
-        }
-        count
-    }
 }

@@ -1,5 +1,6 @@
 //! Comparisons, selection, bounds.
 
+use super::floor_division::natural_quotient;
 use super::reinterpret::ordered;
 use super::{LowerError, Term, canonical};
 use crate::ir::{Element, OpId, SCALAR, ValueId, stablehlo};
@@ -21,6 +22,9 @@ pub(super) const ROWS: &[Row] = &[
         let (predicate, yes, no) = (cx.operand(op, 0)?, cx.operand(op, 1)?, cx.operand(op, 2)?);
         if let Some(holds) = cx.known_truth(predicate) {
             return Ok(if holds { yes } else { no }.into());
+        }
+        if let Some(quotient) = natural_quotient(cx, op) {
+            return Ok(quotient.into());
         }
         Ok(select(cx, predicate, yes, no).into())
     }),

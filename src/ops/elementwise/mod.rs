@@ -6,6 +6,7 @@ mod canonical;
 mod compare;
 mod convert;
 mod float_bits;
+mod floor_division;
 mod power;
 mod powers;
 mod reinterpret;
