@@ -3,7 +3,7 @@
 //! A file holds cases, separated by lines `// -----`. A case is StableHLO text, and its name is that of its function
 //! (the `public` one, else the first that is not private). The first lines of a file may be a TOML header in `//!`
 //! comments: `opset`, `target`, `dynamic = ["x:0=batch"]`, `explain_fusion`, `float16`, `keep_functions`, `strict_nan`,
-//! `rtol`, `atol`, `test = ["graph", "run"]`, `pass`, `node_names`, `values = "hand"`.
+//! `skip_passes`, `rtol`, `atol`, `test = ["graph", "run"]`, `pass`, `node_names`, `values = "hand"`.
 //!
 //! **fixtures/ops/FAMILY/\*.mlir**: the model runs on the `in:` values and must return the `out:` values, and its graph
 //! must equal the one after them. Any error diagnostic fails.
@@ -110,6 +110,7 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), String> {
 
 fn settings(file: &FixtureFile) -> Settings {
     let Header { opset, float16, keep_functions, strict_nan, .. } = file.header;
+    let skip_passes = file.header.skip_passes.clone();
     let (dynamic, target) = (file.header.dynamic.clone(), file.header.target.clone());
     let explain_fusion = file.header.explain_fusion.clone();
     Settings {
@@ -120,6 +121,7 @@ fn settings(file: &FixtureFile) -> Settings {
         float16,
         keep_functions,
         strict_nan,
+        skip_passes,
         ..Settings::default()
     }
 }

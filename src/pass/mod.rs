@@ -23,6 +23,7 @@ mod integer_ranges;
 mod io_layout;
 mod layout;
 mod lift_weights;
+mod linear_maps;
 mod loops;
 mod lower;
 mod module_tree;
@@ -232,6 +233,11 @@ pub const PIPELINE: &[Pass] = &[
     Pass::new("layout", "transposes move toward each other and cancel", layout::run),
     Pass::new("tree_reduction", "long sums of floats become sums of shorter sums", tree_reduction::run),
     CANONICALIZE,
+    Pass::new(
+        "linear_maps",
+        "many small ops that are one linear map become a product with its matrix",
+        linear_maps::run,
+    ),
     Pass::new(
         "conv_fusions",
         "biases and batch norms become part of the convolution before them",

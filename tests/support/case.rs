@@ -43,6 +43,9 @@ pub struct Header {
     /// Whether NaN is exact at the cost of speed.
     #[serde(default)]
     pub strict_nan: bool,
+    /// Passes that do not run.
+    #[serde(default)]
+    pub skip_passes: Vec<String>,
     /// Who made the `out:` lines: read by `fixtures/values.py`.
     #[serde(default)]
     pub values: Values,

@@ -27,6 +27,8 @@ pub struct Settings {
     pub keep_functions: bool,
     /// Whether NaN is exact at the cost of speed.
     pub strict_nan: bool,
+    /// Passes that do not run.
+    pub skip_passes: Vec<String>,
 }
 
 /// The model, if the text converts, and all diagnostics.
@@ -88,6 +90,7 @@ fn options(settings: &Settings) -> Result<Options, String> {
     let dynamic = settings.dynamic.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
     let target = settings.target.as_deref().map(str::parse).transpose()?;
     let Settings { opset, float16, keep_functions, strict_nan, .. } = *settings;
+    let skip_passes = settings.skip_passes.clone();
     Ok(Options {
         opset,
         target,
@@ -97,6 +100,7 @@ fn options(settings: &Settings) -> Result<Options, String> {
         weights,
         dynamic,
         explain_fusion: settings.explain_fusion.clone(),
+        skip_passes,
         ..Options::default()
     })
 }
