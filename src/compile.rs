@@ -14,6 +14,7 @@ use crate::value_map::ValueMap;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The pass after which the program is the reference of the value map: it is still the user's program.
 const PROGRAM: &str = "lift_weights";
@@ -30,6 +31,26 @@ pub struct Conversion<'a> {
     pub values: Option<ValueMap>,
     /// Errors, warnings and advice.
     pub diagnostics: Diagnostics,
+    /// How long each stage took: `parse`, `verify`, the passes by their names, and `emit`.
+    pub timings: Vec<(&'static str, Duration)>,
+}
+
+/// Measures stages that come one after the other.
+struct Timer {
+    last: Instant,
+    timings: Vec<(&'static str, Duration)>,
+}
+
+impl Timer {
+    fn start() -> Self {
+        Self { last: Instant::now(), timings: Vec::new() }
+    }
+
+    /// The stage since the last call, or since the start, ends here.
+    fn lap(&mut self, stage: &'static str) {
+        self.timings.push((stage, self.last.elapsed()));
+        self.last = Instant::now();
+    }
 }
 
 /// Converts a text. `after` sees the module after each pass.
@@ -52,7 +73,8 @@ fn convert_until<'a>(
     options: &Options,
     mut after: impl FnMut(&Pass, &Module) -> ControlFlow<()>,
 ) -> (Conversion<'a>, ControlFlow<()>) {
-    let (mut module, mut diagnostics, can_be_lowered) = read(source);
+    let mut timer = Timer::start();
+    let (mut module, mut diagnostics, can_be_lowered) = read(source, &mut timer);
     let read = diagnostics.error_count();
     let highest = options.target.map_or(HIGHEST_OPSET, |target| target.release().opset.min(HIGHEST_OPSET));
     if let Some(given) = options.opset.filter(|opset| !(LOWEST_OPSET..=highest).contains(opset)) {
@@ -62,7 +84,7 @@ fn convert_until<'a>(
     }
     if !can_be_lowered || diagnostics.error_count() > read {
         return (
-            Conversion { model: None, module, bound: 0, values: None, diagnostics },
+            Conversion { model: None, module, bound: 0, values: None, diagnostics, timings: timer.timings },
             ControlFlow::Continue(()),
         );
     }
@@ -79,10 +101,14 @@ fn convert_until<'a>(
     let is_skipped = |pass: &Pass| options.skip_passes.iter().any(|name| name == pass.name);
     let passes: Vec<Pass> = PIPELINE.iter().copied().filter(|pass| !is_skipped(pass)).collect();
     let flow = pass::run(&passes, &mut module, &mut cx, |pass, module| {
+        timer.lap(pass.name);
         if options.value_map && pass.name == PROGRAM {
             program = Some(module.clone());
         }
-        after(pass, module)
+        let flow = after(pass, module);
+        // What the caller does is no part of the next pass.
+        timer.last = Instant::now();
+        flow
     });
     let bound = cx.bound;
     syntax::resolve_labels(source, &mut diagnostics);
@@ -94,7 +120,8 @@ fn convert_until<'a>(
         diagnostics.push(catalog::NoLocations {});
     }
     if flow.is_break() {
-        return (Conversion { model: None, module, bound, values: None, diagnostics }, flow);
+        let timings = timer.timings;
+        return (Conversion { model: None, module, bound, values: None, diagnostics, timings }, flow);
     }
     if let Some(name) = &options.model_name {
         module.name = Some(module.symbols.intern(name));
@@ -114,11 +141,13 @@ fn convert_until<'a>(
         }
         _ => None,
     };
+    timer.lap("emit");
+    let timings = timer.timings;
     let values = program
         .filter(|_| model.is_some())
         .zip(entry)
         .map(|(program, entry)| ValueMap::new(program, &module, entry));
-    (Conversion { model, module, bound, values, diagnostics }, flow)
+    (Conversion { model, module, bound, values, diagnostics, timings }, flow)
 }
 
 /// The diagnostics of a conversion; `None` as soon as `is_stale` holds, which is checked between stages.
@@ -196,13 +225,14 @@ pub fn convert_file(
 
 /// Parses a text and verifies what was parsed.
 pub fn parse(source: &Source) -> (Module, Diagnostics) {
-    let (module, diagnostics, _) = read(source);
+    let (module, diagnostics, _) = read(source, &mut Timer::start());
     (module, diagnostics)
 }
 
 /// Parses and verifies a text, and returns whether its valid parts can be lowered. Faulty parts are isolated.
-fn read(source: &Source) -> (Module, Diagnostics, bool) {
+fn read(source: &Source, timer: &mut Timer) -> (Module, Diagnostics, bool) {
     let (mut module, mut diagnostics) = syntax::parse(source);
+    timer.lap("parse");
     // Parts that could not be parsed leave gaps, which every later stage would report again.
     if diagnostics.has_errors() && (module.functions().len() > 0 || !module.lost.is_empty()) {
         let entry = match module.lost.is_empty() {
@@ -217,6 +247,7 @@ fn read(source: &Source) -> (Module, Diagnostics, bool) {
         module.set_aside(&faults.ops);
     }
     syntax::resolve_labels(source, &mut diagnostics);
+    timer.lap("verify");
     let can_be_lowered = !faults.structure && module.functions().len() > 0;
     (module, diagnostics, can_be_lowered)
 }

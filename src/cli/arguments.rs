@@ -82,6 +82,9 @@ pub struct ConvertArguments {
     /// Print the module after this pass to standard error (repeatable; `all` for every pass)
     #[arg(long, value_name = "PASS")]
     pub print_after: Vec<String>,
+    /// Print the time of each stage and pass to standard error
+    #[arg(long)]
+    pub timings: bool,
     #[command(flatten)]
     pub report: ReportArguments,
     #[command(flatten)]

@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write;
 use std::io;
 use std::iter;
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -71,7 +72,7 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Comma
         weights,
         ..arguments.options.clone()
     };
-    let Conversion { model, module, bound, mut diagnostics, .. } =
+    let Conversion { model, module, bound, mut diagnostics, mut timings, .. } =
         convert_observed(&source, &options, |pass, module| {
             if arguments.print_after.iter().any(|name| name == "all" || name == pass.name) {
                 say(&format!("// after {}\n{}", pass.name, ir::print(module, &source, Some(32))));
@@ -85,17 +86,24 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Comma
     let unbound = diagnostics.iter().filter(|diagnostic| report::is_unbound(diagnostic)).count();
     reporter.show(diagnostics, &source);
     let Some(model) = model else { return CommandOutcome::Errors };
+    // The process ends soon, and the system takes its memory faster than the drop of each op.
+    let (model, module) = (ManuallyDrop::new(model), ManuallyDrop::new(module));
     if let Some(denied) = denied {
         say(&format!("error: {denied}\n"));
         return CommandOutcome::Errors;
     }
     let bar = progress(&model);
+    let writing = Instant::now();
     let mut advance = |bytes| bar.set_position(bytes);
     let written = match &destination {
         Some(destination) => destination.write(&model, arguments.external_data.into(), &mut advance),
         None => write_stream(&model, &mut io::stdout().lock(), &mut advance),
     };
     bar.finish_and_clear();
+    if arguments.timings {
+        timings.push(("write", writing.elapsed()));
+        say(&timing_table(&timings));
+    }
     match written {
         Ok(written) => {
             if !reporter.is_quiet() && !to_stdout && reporter.is_human() {
@@ -205,6 +213,16 @@ fn summary(
     let _ = writeln!(text, "  {:<11}{size}", "size");
     let _ = writeln!(text, "  {:<11}{:.1} ms", "time", elapsed.as_secs_f64() * 1e3);
     text
+}
+
+/// The time of each stage, in their order, and its share of all.
+fn timing_table(timings: &[(&str, Duration)]) -> String {
+    let total: Duration = timings.iter().map(|(_, time)| *time).sum();
+    let row = |(stage, time): &(&str, Duration)| {
+        let share = 100.0 * time.as_secs_f64() / total.as_secs_f64();
+        format!("{stage:<22}{:>10.2} ms {share:>5.1} %\n", time.as_secs_f64() * 1e3)
+    };
+    timings.iter().chain([&("total", total)]).map(row).collect()
 }
 
 /// Whether an input is a variable of a module, by its path.

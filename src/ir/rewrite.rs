@@ -15,14 +15,14 @@ pub struct Rewriter<'m> {
     pub module: &'m mut Module,
     replaced: Vec<Option<ValueId>>,
     pending: Vec<OpId>,
-    /// Where the visited op is.
-    place: Place,
+    /// The visited op.
+    visited: Option<OpId>,
 }
 
 impl<'m> Rewriter<'m> {
     /// A rewriter without replacements.
     pub fn new(module: &'m mut Module) -> Self {
-        Self { module, replaced: Vec::new(), pending: Vec::new(), place: Place::default() }
+        Self { module, replaced: Vec::new(), pending: Vec::new(), visited: None }
     }
 
     /// Walks the body of a function; `visit` returns whether the op stays.
@@ -43,12 +43,14 @@ impl<'m> Rewriter<'m> {
         let outer = std::mem::replace(&mut self.pending, Vec::with_capacity(ops.len()));
         for op in ops {
             self.resolve_operands(op);
-            self.place = self.module.place(op);
+            self.visited = Some(op);
             if !visit(self, op) {
                 continue;
             }
-            for region in self.module.op(op).regions.clone() {
-                self.region(region, visit);
+            if !self.module.regions_of(op).is_empty() {
+                for region in self.module.op(op).regions.clone() {
+                    self.region(region, visit);
+                }
             }
             self.pending.push(op);
         }
@@ -90,14 +92,15 @@ impl<'m> Rewriter<'m> {
             let operand = self.module.op(op).operands[index];
             let resolved = self.resolve(operand);
             if resolved != operand {
-                self.module.op_mut(op).operands[index] = resolved;
+                self.module.operands_mut(op)[index] = resolved;
             }
         }
     }
 
     /// Starts an op before the visited one, in its place unless the builder gets another one.
     pub fn create(&mut self, name: OpName, operands: &[ValueId]) -> OpBuilder<'_> {
-        self.module.create(name, operands).at(self.place).push_to(&mut self.pending)
+        let place = self.visited.map_or_else(Place::default, |op| self.module.place(op));
+        self.module.create(name, operands).at(place).push_to(&mut self.pending)
     }
 
     /// Starts a copy of an op before the visited one; see [`Module::create_like`].

@@ -17,7 +17,7 @@ impl Iterator for Blocks<'_> {
         loop {
             if let Some(&block) = self.current.next() {
                 for &op in &self.module.block(block).ops {
-                    self.regions.extend_from_slice(&self.module.op(op).regions);
+                    self.regions.extend_from_slice(self.module.regions_of(op));
                 }
                 return Some(block);
             }

@@ -98,6 +98,8 @@ struct Parser<'s> {
     location_aliases: FxHashMap<&'s str, LocationId>,
     pending_locations: Vec<(LocationId, u32)>,
     alias_depth: usize,
+    /// The first literal that does not start before the last statement.
+    next_literal: usize,
     /// Digits of the resources at the end of the file.
     resources: FxHashMap<Box<str>, Range<usize>>,
     /// The locations of faulty statements, with the diagnostics about them.
@@ -131,6 +133,7 @@ impl<'s> Parser<'s> {
             clauses: FxHashMap::default(),
             shapes: FxHashMap::default(),
             shape: Shape::default(),
+            next_literal: 0,
             mnemonics: FxHashMap::default(),
             aliases: FxHashMap::default(),
             alias_values: FxHashMap::default(),
@@ -208,7 +211,7 @@ impl<'s> Parser<'s> {
         let span = statement.span;
         let bytes = self.source.bytes();
         let mut holes: SmallVec<[Hole; 2]> = SmallVec::new();
-        let first = scan.literals.partition_point(|literal| literal.start < span.start);
+        let first = self.first_literal(span.start);
         let mut literals =
             scan.literals[first..].iter().take_while(|literal| literal.end <= span.end).peekable();
         if statement.first_region == statement.regions_end && literals.peek().is_none() {
@@ -245,6 +248,21 @@ impl<'s> Parser<'s> {
             text.push('}');
         }
         Some(self.framed(statement, Cow::Owned(text), holes))
+    }
+
+    /// The first literal from this offset on. Statements are read nearly in order, so it is near the last one.
+    fn first_literal(&mut self, offset: usize) -> usize {
+        const NEAR: usize = 8;
+
+        let literals = &self.source.scan().literals;
+        let is_before = |index: usize| literals.get(index).is_some_and(|literal| literal.start < offset);
+        let known = self.next_literal;
+        let near = (known == 0 || is_before(known - 1))
+            .then(|| (known..=known + NEAR).find(|&index| !is_before(index)))
+            .flatten();
+        self.next_literal =
+            near.unwrap_or_else(|| literals.partition_point(|literal| literal.start < offset));
+        self.next_literal
     }
 
     fn framed(&self, statement: Statement, text: Cow<'s, str>, holes: SmallVec<[Hole; 2]>) -> Frame<'s> {

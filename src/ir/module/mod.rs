@@ -170,6 +170,8 @@ pub struct Module {
     functions: Vec<Function>,
     function_index: FxHashMap<Symbol, FunctionId>,
     ops: Vec<Op>,
+    /// Which ops may have regions: all others have none, and a walk need not read them.
+    may_nest: Vec<bool>,
     spans: Vec<OpSpan>,
     op_locations: Vec<LocationId>,
     values: Vec<Value>,
@@ -204,6 +206,7 @@ impl Module {
             functions: Vec::new(),
             function_index: FxHashMap::default(),
             ops: Vec::new(),
+            may_nest: Vec::new(),
             spans: Vec::new(),
             op_locations: Vec::new(),
             values: vec![Value { ty: none, definition: Definition::Poison, name: None }],
@@ -229,7 +232,19 @@ impl Module {
 
     /// The op of a handle, to change.
     pub fn op_mut(&mut self, id: OpId) -> &mut Op {
+        self.may_nest[id.index()] = true;
         &mut self.ops[id.index()]
+    }
+
+    /// The operands of an op, to change.
+    pub fn operands_mut(&mut self, id: OpId) -> &mut [ValueId] {
+        &mut self.ops[id.index()].operands
+    }
+
+    /// The regions of an op.
+    pub fn regions_of(&self, id: OpId) -> &[RegionId] {
+        // Of an op without regions only this byte is read. In a large program reading each op took most of a walk.
+        if self.may_nest[id.index()] { &self.op(id).regions } else { &[] }
     }
 
     /// Number of ops ever added to the module, which bounds their handles.
@@ -482,6 +497,7 @@ impl Module {
     /// Makes room for this many more ops of one result, so that the arenas are not copied while they grow.
     pub fn reserve(&mut self, ops: usize) {
         self.ops.reserve(ops);
+        self.may_nest.reserve(ops);
         self.spans.reserve(ops);
         self.op_locations.reserve(ops);
         self.values.reserve(ops);
@@ -493,6 +509,7 @@ impl Module {
         let results = types.iter().enumerate();
         op.results =
             results.map(|(index, &ty)| self.add_value(ty, Definition::Result(id, index as u32))).collect();
+        self.may_nest.push(!op.regions.is_empty());
         self.ops.push(op);
         self.spans.push(span);
         self.op_locations.push(location);
