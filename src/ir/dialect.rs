@@ -135,6 +135,7 @@ dialects! {
         SIGN_BIT = "hlo2onnx.sign_bit", Opaque;
         SIZE = "hlo2onnx.size", Opaque;
         SOFTMAX = "hlo2onnx.softmax", Opaque;
+        TAKE = "hlo2onnx.take", Opaque;
         THREEFRY2X32 = "hlo2onnx.threefry2x32", Elementwise;
         TRIANGULAR_SOLVE = "hlo2onnx.triangular_solve", Opaque;
     }

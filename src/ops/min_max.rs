@@ -38,9 +38,15 @@ impl Lower<'_> {
         if self.are_ordered(&[value, low, high]) {
             return self.node(onnx::CLIP, &[value, low, high]).like(value);
         }
+        let range = self.range(value);
+        let bounds = [low, high].map(|bound| Some(*self.known_integers(bound)?.first()?));
+        let (is_above, is_below) = match bounds {
+            [Some(least), Some(most)] => (range.low >= least, range.high <= most),
+            _ => (false, false),
+        };
         self.formula([value, low, high], |[value, low, high]| {
-            let raised = value.less(low).select(low, value);
-            high.less(raised).select(high, raised)
+            let raised = if is_above { value } else { value.less(low).select(low, value) };
+            if is_below { raised } else { high.less(raised).select(high, raised) }
         })
     }
 

@@ -1,7 +1,9 @@
 //! Ops that move elements: constants, broadcasts, reshapes, transposes, slices, pads.
 
 use super::{Elements, Lower, LowerError, Lowered};
-use crate::ir::{Attribute, Constant, Data, Dim, Dims, OpId, SCALAR, ValueId, provenance, stablehlo};
+use crate::ir::{
+    Attribute, Constant, Data, Dim, Dims, Element, OpId, SCALAR, ValueId, onnx, provenance, stablehlo,
+};
 use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{Exactly, movement, rule, variadic};
 use std::sync::Arc;
@@ -81,6 +83,9 @@ fn broadcast_in_dim(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 fn reshape(cx: &mut Lower, op: OpId) -> Lowered {
+    if let Some(picked) = picked(cx, op)? {
+        return Ok(picked.into());
+    }
     let (_, sizes) = cx.result_dims(op, 0)?;
     let declared = cx.operand_dims(op, 0)?;
     let one = Dim::Known(1);
@@ -100,6 +105,35 @@ fn reshape(cx: &mut Lower, op: OpId) -> Lowered {
     let sizes: Dims =
         sizes.iter().map(|&size| if size == one { one } else { kept.next().unwrap_or(size) }).collect();
     Ok(cx.aligned(operand, &sizes).into())
+}
+
+/// One index of a dimension, which then goes: a Gather with a scalar index is faster than a Slice and a Reshape, unless
+/// it takes many single elements.
+fn picked(cx: &mut Lower, op: OpId) -> Result<Option<ValueId>, LowerError> {
+    const MANY: i64 = 1024;
+
+    let operand = cx.module.op(op).operands.first().copied();
+    let Some(slice) = operand.and_then(|operand| cx.module.defined_by(operand, stablehlo::SLICE)) else {
+        return Ok(None);
+    };
+    let (whole, part) = (cx.operand_dims(slice, 0)?, cx.operand_dims(op, 0)?);
+    let (element, result) = cx.result_dims(op, 0)?;
+    let mut cut = (0..whole.len()).filter(|&axis| whole[axis] != part[axis]);
+    let (Some(axis), None) = (cut.next(), cut.next()) else { return Ok(None) };
+    let start = cx.attributes(slice).sizes("start_indices")?[axis].known();
+    let mut kept = whole.clone();
+    kept.remove(axis);
+    let count = kept.iter().try_fold(1i64, |count, dim| count.checked_mul(dim.known()?));
+    let is_fast = axis + 1 < whole.len() || count.is_some_and(|count| count < MANY);
+    let Some(start) = start.filter(|_| part[axis] == Dim::Known(1) && kept == result && is_fast) else {
+        return Ok(None);
+    };
+    let full = cx.full(slice, 0)?;
+    if result.contains(&Dim::Known(0)) || cx.module.constant_of(full).is_some() {
+        return Ok(None);
+    }
+    let index = cx.integer(Element::I64, start);
+    Ok(Some(cx.node(onnx::GATHER, &[full, index]).int("axis", axis as i64).out(element, &result)))
 }
 
 fn transpose(cx: &mut Lower, op: OpId) -> Lowered {
@@ -167,7 +201,33 @@ fn concatenate(cx: &mut Lower, op: OpId) -> Lowered {
     if operands.is_empty() {
         return Ok(empty.into());
     }
+    if let Some(stacked) = stacked(cx, &operands, axis) {
+        return Ok(stacked.into());
+    }
     Ok(cx.concat(&operands, axis).into())
+}
+
+/// Parts that got a dimension of one element, along which they are joined, as `jnp.stack` prints it: without that
+/// dimension they are joined along the next one, and one Reshape replaces those of the parts.
+fn stacked(cx: &mut Lower, operands: &[ValueId], axis: usize) -> Option<ValueId> {
+    let one = Dim::Known(1);
+    let mut dims = cx.dims(operands[0]);
+    let is_stack = operands.len() > 1 && axis + 1 < dims.len() && !dims.contains(&Dim::Known(0));
+    if !is_stack || operands.iter().any(|&operand| cx.dims(operand)[axis] != one) {
+        return None;
+    }
+    let parts: Vec<ValueId> = operands
+        .iter()
+        .map(|&operand| {
+            let [part, _] = cx.module.defining_operands(operand, onnx::RESHAPE)?;
+            let mut without = cx.dims(operand);
+            without.remove(axis);
+            (cx.dims(part) == without).then_some(part)
+        })
+        .collect::<Option<_>>()?;
+    dims[axis] = Dim::Known(parts.len() as i64);
+    let joined = cx.concat(&parts, axis);
+    Some(cx.reshape(joined, &dims))
 }
 
 fn iota(cx: &mut Lower, op: OpId) -> Lowered {

@@ -23,24 +23,25 @@ const MOVES: &[OpName] = &[
     stablehlo::TRANSPOSE,
 ];
 
-/// Whether a value has no -0 and no NaN other than the positive one.
-pub(super) fn is_canonical(cx: &Lower, value: ValueId) -> bool {
-    let (mut zero, mut nan, mut value) = (false, false, value);
+/// Of a value that has no -0 and no NaN other than the positive one, the value before the last selects that ensure it;
+/// `None` if it may have them. Numbers of both compare alike, except for their bits.
+pub(super) fn before_canonical(cx: &Lower, canonical: ValueId) -> Option<ValueId> {
+    let (mut zero, mut nan, mut moved, mut value) = (false, false, false, canonical);
     // The tested value must be the selected one.
     let mut tested = Vec::new();
     for _ in 0..DEPTH {
         if zero && nan {
-            return tested.iter().all(|&tested| leads_to(cx.module, value, tested));
+            let same = tested.iter().all(|&tested| leads_to(cx.module, value, tested));
+            return same.then_some(if moved { canonical } else { value });
         }
         if tested.is_empty() && is_canonical_constant(cx, value) {
-            return true;
+            return Some(canonical);
         }
-        let Some(op) = cx.module.defining_op(value) else { return false };
+        let op = cx.module.defining_op(value)?;
         let operands = &cx.module.op(op).operands;
         match (cx.module.op(op).name, &operands[..]) {
             (stablehlo::SELECT, &[predicate, constant, other]) => {
-                let Some(test) = test_of(cx, predicate, constant) else { return false };
-                match test {
+                match test_of(cx, predicate, constant)? {
                     Test::Zero(of) => {
                         zero = true;
                         tested.push(of);
@@ -52,11 +53,13 @@ pub(super) fn is_canonical(cx: &Lower, value: ValueId) -> bool {
                 }
                 value = other;
             }
-            (name, &[operand, ..]) if MOVES.contains(&name) && tested.is_empty() => value = operand,
-            _ => return false,
+            (name, &[operand, ..]) if MOVES.contains(&name) && tested.is_empty() => {
+                (moved, value) = (true, operand);
+            }
+            _ => return None,
         }
     }
-    false
+    None
 }
 
 enum Test {

@@ -3,7 +3,7 @@
 use super::floor_division::natural_quotient;
 use super::reinterpret::ordered;
 use super::{LowerError, Term, canonical};
-use crate::ir::{Element, OpId, SCALAR, ValueId, stablehlo};
+use crate::ir::{Element, OpId, SCALAR, ValueId, onnx, stablehlo};
 use crate::ops::elementwise::unary;
 use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{PREDICATE, elementwise, rule};
@@ -35,8 +35,23 @@ pub(super) const ROWS: &[Row] = &[
 /// # Errors
 /// If the direction is invalid.
 pub(in crate::ops) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
-    let (lhs, rhs) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
+    let (mut lhs, mut rhs) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
+    // The order of numbers with one zero and one NaN is that of the numbers before.
+    if let Some([a, b]) = before_canonical(cx, op)
+        && let (Some(a), Some(b)) = (cx.lowered_of(a), cx.lowered_of(b))
+    {
+        (lhs, rhs) = (a, b);
+    }
     Ok(compare(cx, op, lhs, rhs)?.into())
+}
+
+/// The operands of a comparison in the total order before they became canonical; `None` if one is not canonical.
+fn before_canonical(cx: &Lower, op: OpId) -> Option<[ValueId; 2]> {
+    cx.module.attribute(op, "compare_type")?;
+    let is_total = cx.attributes(op).word("compare_type").ok()? == "TOTALORDER";
+    let &[lhs, rhs] = &cx.module.op(op).operands[..] else { return None };
+    let source = |operand| canonical::before_canonical(cx, operand).filter(|_| is_total);
+    Some([source(lhs)?, source(rhs)?])
 }
 
 /// Compares two values as the attributes of `op` state.
@@ -55,8 +70,7 @@ pub(in crate::ops) fn compare(
         None => false,
     };
     let element = cx.element(lhs);
-    let operands = &cx.module.op(op).operands;
-    let canonical = total && operands.iter().all(|&operand| canonical::is_canonical(cx, operand));
+    let canonical = before_canonical(cx, op).is_some();
     let total = total && element.is_float();
     let by_bits = total && !canonical && cx.reads_nan_sign();
     Ok(cx.formula([lhs, rhs], |[a, b]| match element {
@@ -152,6 +166,12 @@ pub(in crate::ops) fn select(cx: &mut Lower, predicate: ValueId, yes: ValueId, n
             (_, Some(false)) => p & yes,
             _ => (p & yes) | (!p & no),
         });
+    }
+    // Swapped integers spare the negation; which float comes first decides the sign of its zeros in ONNX Runtime.
+    if let Some([opposite]) = cx.module.defining_operands(predicate, onnx::NOT)
+        && !cx.element(yes).is_float()
+    {
+        return cx.formula([opposite, yes, no], |[p, yes, no]| p.select(no, yes));
     }
     cx.formula([predicate, yes, no], |[p, yes, no]| p.select(yes, no))
 }

@@ -6,6 +6,7 @@ mod attention;
 mod images;
 mod normalization;
 mod rotary;
+mod take;
 
 use super::{Elements, Lower, LowerError, Lowered, elementwise};
 use crate::ir::{OpId, OpName, hlo2onnx, onnx};
@@ -16,6 +17,7 @@ use images::{interpolate, repeat, resample};
 use normalization::{group_norm, layer_norm, rms_norm};
 use rotary::rotary_embedding;
 use std::f64::consts::{FRAC_2_PI, SQRT_2};
+use take::take;
 
 pub(super) const ROWS: &[Row] = &[
     row(
@@ -50,6 +52,8 @@ pub(super) const ROWS: &[Row] = &[
     row(hlo2onnx::SOFTMAX, rule(1, fused::first), Elements::FLOAT, |cx, op| {
         along_axis(cx, op, onnx::SOFTMAX)
     }),
+    row(hlo2onnx::TAKE, rule(3, fused::take), Elements::PLAIN, take)
+        .note("Gather of clamped positions, and Where; a small constant holds the fill instead"),
 ];
 
 /// Whether the sign bit is set. Without `BitCast` the sign of NaN is ignored.

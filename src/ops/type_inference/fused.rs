@@ -56,3 +56,14 @@ pub(in crate::ops) fn resample(t: &Typing) -> Inferred {
     }
     one(tensor(operand.element, dims))
 }
+
+/// An axis becomes the dimensions of the positions.
+pub(in crate::ops) fn take(t: &Typing) -> Inferred {
+    let (operand, positions) = (t.operand(0)?, t.operand(1)?);
+    let axis = t.attributes().integer("axis")?;
+    let Some(axis) = usize::try_from(axis).ok().filter(|&axis| axis < operand.rank()) else {
+        return attribute("axis", "it is not a dimension of the operand");
+    };
+    let dims = [&operand.dims[..axis], &positions.dims[..], &operand.dims[axis + 1..]].concat();
+    one(tensor(operand.element, dims))
+}

@@ -1,4 +1,4 @@
-//! Merges pairs of conversions of which the first is lossless.
+//! Merges pairs of conversions of which the first loses nothing that the second keeps.
 
 use super::{Simplified, only_operand};
 use crate::ir::{Element, Module, OpId, OpName, ValueId, stablehlo};
@@ -32,6 +32,11 @@ fn source(module: &Module, op: OpId, name: OpName) -> Option<ValueId> {
 
 /// Whether converting `from` to `to` directly equals converting through `through`.
 fn is_transparent(from: Element, through: Element, to: Element) -> bool {
+    // Conversions between integers keep the low bits.
+    let bytes = |element: Element| element.is_integer() && element.bits() >= 8;
+    if bytes(from) && bytes(through) && bytes(to) && to.bits() <= through.bits() {
+        return true;
+    }
     if !from.is_exact_in(through) {
         return false;
     }

@@ -2,19 +2,22 @@
 
 use super::pattern::Pattern;
 use super::{Field, Fused, FusedOperand, FusionRule};
-use crate::ir::{Dim, OpId, ValueId, stablehlo};
+use crate::ir::{Dim, OpId, ValueId, hlo2onnx, stablehlo};
 use crate::ops::{Combiner, GatherDimensionNumbers, OpAttributes, combiners};
 
 pub(super) const RULES: &[FusionRule] = &[FusionRule::new(stablehlo::SELECT, filled_gather)];
 
-/// `select(in_range, gather(x, i), fill)` reads position 0 in place of those that the select drops, so that no position
-/// has to be clamped.
+/// `select(in_range, gather(x, i), fill)` is a `take`, or reads position 0 in place of those that the select drops, so
+/// that no position has to be clamped.
 fn filled_gather(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let [condition, gathered, fill] = p.operands_of(op)?;
     let [x, starts] = p.operands(gathered, stablehlo::GATHER)?;
     let gather = p.module.defining_op(gathered)?;
     let numbers = GatherDimensionNumbers::read(p.module, gather).ok()?;
     let in_range = bounds_check(p, condition, starts, &numbers)?;
+    if let Some(taken) = taken(p, [in_range, x, starts, fill], op, gather, &numbers) {
+        return Some(taken);
+    }
     let element = p.tensor(starts)?.element;
     let zero = FusedOperand::Filled(0.0, element, Vec::new(), None);
     let zeros = Fused::of(stablehlo::BROADCAST_IN_DIM, [zero]).positions("broadcast_dimensions", &[]);
@@ -28,6 +31,81 @@ fn filled_gather(p: &mut Pattern, op: OpId) -> Option<Fused> {
     }
     let gathered = FusedOperand::made(kept, gathered);
     Some(Fused::of(stablehlo::SELECT, [FusedOperand::Value(condition), gathered, FusedOperand::Value(fill)]))
+}
+
+/// `take(x, i, fill)`, if the positions are `i`, wrapped and compared with the bounds of an axis, and each window is all
+/// of `x` at one position of that axis.
+fn taken(
+    p: &Pattern,
+    [in_range, x, starts, fill]: [ValueId; 4],
+    select: OpId,
+    gather: OpId,
+    numbers: &GatherDimensionNumbers,
+) -> Option<Fused> {
+    let &[axis] = &numbers.start_index_map[..] else { return None };
+    let ([table, starts_type], result) = ([p.tensor(x)?, p.tensor(starts)?], p.tensor(p.result_of(select)?)?);
+    let size = table.dims.get(axis)?.known()?;
+    let mut window = table.dims.clone();
+    window[axis] = Dim::Known(1);
+    let is_whole = OpAttributes::of(p.module, gather).sizes("slice_sizes").ok()? == window
+        && numbers.collapsed_slice_dims == [axis]
+        && numbers.operand_batching_dims.is_empty();
+    let mut batch = starts_type.dims.clone();
+    if numbers.index_vector_dim < batch.len() {
+        batch.remove(numbers.index_vector_dim);
+    }
+    let places = numbers.batch_dims(starts_type.rank()).into_iter().map(|(_, place)| place);
+    let is_along_axis = places.eq(axis..axis + batch.len());
+    let bounds: [ValueId; 2] = p.module.defining_operands(in_range, stablehlo::AND)?;
+    let [first, last] = bounds.map(|side| {
+        let [_, bound] = p.module.defining_operands(side, stablehlo::COMPARE)?;
+        p.whole_number(bound)
+    });
+    let index = wrapped(p, starts, size)?;
+    let fits = is_whole && is_along_axis && first == Some(0) && last == Some(size - 1);
+    let kept = result.dims.len() == table.dims.len() - 1 + batch.len();
+    let element = starts_type.element;
+    let positions = if p.tensor(index)?.dims == batch {
+        FusedOperand::Value(index)
+    } else {
+        batch.iter().all(|dim| dim.known().is_some()).then_some(())?;
+        FusedOperand::made_of(Fused::new(stablehlo::RESHAPE, &[index]), element, batch)
+    };
+    let operands = [FusedOperand::Value(x), positions, FusedOperand::Value(fill)];
+    (fits && kept).then(|| Fused::of(hlo2onnx::TAKE, operands).int("axis", axis))
+}
+
+/// The integers `i` of `select(i < 0, i + size, i)`, maybe with dimensions of one element more or less.
+fn wrapped(p: &Pattern, starts: ValueId, size: i64) -> Option<ValueId> {
+    let mut value = starts;
+    while let Some(op) = p.module.defining_op(value)
+        && matches!(p.name(op), stablehlo::RESHAPE | stablehlo::BROADCAST_IN_DIM)
+    {
+        let [inner] = p.operands_of(op)?;
+        // The same elements, in the same order.
+        (long(&p.tensor(inner)?.dims) == long(&p.tensor(value)?.dims)).then_some(())?;
+        if p.name(op) == stablehlo::BROADCAST_IN_DIM {
+            p.positions(op, "broadcast_dimensions")?.is_sorted().then_some(())?;
+        }
+        value = inner;
+    }
+    let [negative, sum, index] = p.module.defining_operands(value, stablehlo::SELECT)?;
+    let [below, zero] = p.module.defining_operands(negative, stablehlo::COMPARE)?;
+    let [a, b] = p.module.defining_operands(sum, stablehlo::ADD)?;
+    let element = p.tensor(index)?.element;
+    let is_wrap = below == index
+        && (a == index || b == index)
+        && p.whole_number(if a == index { b } else { a }) == Some(size)
+        && p.whole_number(zero) == Some(0)
+        && p.word(negative, "comparison_direction") == Some("LT");
+    // The sum with a negative number is exact, and the bounds are numbers of `i32` or of the type, if it is longer.
+    let fits = element.is_signed() && size < 1 << (element.bits() - 1).min(30);
+    (is_wrap && fits).then_some(index)
+}
+
+/// The dimensions that have not one element.
+fn long(dims: &[Dim]) -> Vec<Dim> {
+    dims.iter().copied().filter(|&dim| dim != Dim::Known(1)).collect()
 }
 
 /// Where an axis of an intermediate value is.
@@ -78,9 +156,6 @@ fn bounds_check(
                     .collect::<Option<_>>()?
             }
             stablehlo::RESHAPE => {
-                let long = |dims: &[Dim]| -> Vec<Dim> {
-                    dims.iter().copied().filter(|&dim| dim != Dim::Known(1)).collect()
-                };
                 if long(dims) != long(before) {
                     return None;
                 }
