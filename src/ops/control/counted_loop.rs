@@ -117,13 +117,22 @@ fn has_sizes(module: &Module, block: BlockId) -> bool {
     module.block(block).ops.iter().any(|&op| module.op(op).name == hlo2onnx::SIZE)
 }
 
-/// The range of the carried values that count from a known number while they are below another one, in the body of a loop
-/// that may also end for another reason: their positions, first and last numbers.
-pub(crate) fn counters(
-    module: &Module,
-    it: WhileLoop,
-    start: impl Fn(usize) -> Option<i64>,
-) -> Vec<(usize, i64, i64)> {
+/// A carried value that counts from a known number while it is below another one, in a loop that may also end for another
+/// reason.
+#[derive(Clone, Copy)]
+pub(crate) struct Counter {
+    /// The position of the carried value.
+    pub index: usize,
+    /// Its number in the first iteration.
+    pub first: i64,
+    /// Its number in the last possible iteration.
+    pub last: i64,
+    /// The comparison in the condition.
+    pub compare: OpId,
+}
+
+/// The counters of a loop.
+pub(crate) fn counters(module: &Module, it: WhileLoop, start: impl Fn(usize) -> Option<i64>) -> Vec<Counter> {
     let outer = &module.block(it.condition).arguments;
     let inner = &module.block(it.body).arguments;
     let returned = &module.op(it.terminator).operands;
@@ -146,7 +155,7 @@ pub(crate) fn counters(
             && module.tensor(value).is_some_and(|ty| ty.element != Element::U64)
             && adds_one(module, returned[index], inner[index])
         {
-            counters.push((index, start, limit[0] - 1));
+            counters.push(Counter { index, first: start, last: limit[0] - 1, compare });
         }
     }
     counters

@@ -225,32 +225,48 @@ impl While {
             carried.iter().zip(values).for_each(|(&index, &value)| all[index] = value);
             all
         };
-        let first = cx.inline(self.condition, &self.inits)?;
-        let first = *first.first().ok_or_else(|| LowerError::form("a condition that returns no value"))?;
-        let mut arguments = vec![(Element::I64, Vec::new()), (Element::Bool, Vec::new())];
-        arguments.extend(types.iter().cloned());
         let counters = WhileLoop::of(cx.module, self.op)
             .map_or_else(Vec::new, |it| counters(cx.module, it, |index| known_start(cx, self.inits[index])));
+        // The number of iterations is limited, so the condition need not compare counters.
+        let known: Vec<OpId> = counters.iter().map(|counter| counter.compare).collect();
+        let first = self.goes_on(cx, &self.inits, &known)?;
+        let mut arguments = vec![(Element::I64, Vec::new()), (Element::Bool, Vec::new())];
+        arguments.extend(types.iter().cloned());
         let graph = cx.graph(&arguments, |cx, values| {
-            for &(index, first, last) in &counters {
-                if let Some(place) = carried.iter().position(|&carried| carried == index) {
-                    cx.note_range(values[2 + place], first, last);
+            for counter in &counters {
+                if let Some(place) = carried.iter().position(|&carried| carried == counter.index) {
+                    cx.note_range(values[2 + place], counter.first, counter.last);
                 }
             }
             let next = cx.inline(self.body, &all(&values[2..]))?;
             let next: Vec<ValueId> = carried.iter().map(|&index| next[index]).collect();
             next.iter().zip(&types).try_for_each(|(&next, (_, dims))| keeps_sizes(cx, next, dims))?;
-            let mut results = cx.inline(self.condition, &all(&next))?;
+            let mut results = vec![self.goes_on(cx, &all(&next), &known)?];
             results.extend(next);
             Ok(results)
         })?;
         // Symbolic shape inference of ONNX Runtime fails on a loop without a limit.
-        let mut operands = vec![cx.integer(Element::I64, i64::MAX), first];
+        let most =
+            counters.iter().map(|counter| counter.last.saturating_sub(counter.first).saturating_add(1));
+        let mut operands = vec![cx.integer(Element::I64, most.min().unwrap_or(i64::MAX)), first];
         for (&index, (_, sizes)) in carried.iter().zip(&types) {
             operands.push(cx.broadcast_to(self.inits[index], sizes));
         }
         let results = cx.node(onnx::LOOP, &operands).region(graph).outs(&types);
         Ok(all(&results).into_iter().collect())
+    }
+
+    /// The condition of a loop for these values, where some comparisons hold.
+    fn goes_on(&self, cx: &mut Lower, values: &[ValueId], known: &[OpId]) -> Result<ValueId, LowerError> {
+        let (block, terminator) = (cx.block_of(self.condition)?, cx.terminator(self.condition)?);
+        let mut bound: Vec<(ValueId, ValueId)> =
+            cx.parameters(self.condition)?.into_iter().zip(values.iter().copied()).collect();
+        let always = cx.always();
+        bound.extend(known.iter().map(|&compare| (cx.module.op(compare).results[0], always)));
+        let mut ops = cx.module.block(block).ops.clone();
+        ops.retain(|op| *op != terminator && !known.contains(op));
+        cx.lower_ops(&bound, &ops);
+        cx.full(terminator, 0)
     }
 }
 

@@ -1,12 +1,12 @@
 //! Dead code elimination: unused ops without effects, and values that only keep themselves alive in loops.
 
 use super::liveness::Liveness;
-use crate::ir::{BlockId, Module, OpId, RegionId, stablehlo, use_counts};
+use crate::ir::{BlockId, Module, OpId, RegionId, onnx, stablehlo, use_counts};
 use crate::ops::type_inference;
 
 /// Removes dead ops from all functions.
 pub(in crate::pass) fn remove(module: &mut Module) {
-    let carriers = [stablehlo::WHILE, stablehlo::CASE, stablehlo::IF];
+    let carriers = [stablehlo::WHILE, stablehlo::CASE, stablehlo::IF, onnx::LOOP];
     if module.reachable_ops().iter().any(|&op| carriers.contains(&module.op(op).name)) {
         Liveness::new(module, |_, _| false).cut(module);
     }

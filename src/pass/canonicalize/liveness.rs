@@ -5,7 +5,7 @@
 //! body or condition, or its result, is.
 
 use super::loops;
-use crate::ir::{BlockId, Definition, Module, OpId, RegionId, ValueId, stablehlo};
+use crate::ir::{BlockId, Definition, Module, OpId, RegionId, ValueId, onnx, stablehlo};
 use crate::ops::{WhileLoop, type_inference};
 use rustc_hash::FxHashMap;
 
@@ -71,6 +71,8 @@ impl Liveness {
             }
             if module.op(op).name == stablehlo::WHILE {
                 loops::remove_arguments(module, op, &dead);
+            } else if let Some(it) = loops::lowered(module, op) {
+                loops::remove_lowered(module, op, it, &dead);
             } else {
                 loops::remove_results(module, op, &dead);
             }
@@ -88,7 +90,7 @@ impl LivenessSearch<'_> {
             let is_live = |value: &ValueId| self.live.values[value.index()];
             let bare = |&op: &OpId| {
                 let results = &self.module.op(op).results;
-                let is_loop = self.module.op(op).name == stablehlo::WHILE;
+                let is_loop = matches!(self.module.op(op).name, stablehlo::WHILE | onnx::LOOP);
                 if is_loop && self.live.has(op) && !results.iter().any(is_live) {
                     results.first()
                 } else {
@@ -121,7 +123,11 @@ impl LivenessSearch<'_> {
             Definition::Argument(block, index) => {
                 let owner = self.owners.get(&block).map(|&(op, _)| op);
                 if let Some(op) = owner.filter(|&op| is_carrier(self.module, op)) {
-                    self.position(op, index as usize);
+                    // A lowered loop passes the iteration number and its condition first.
+                    let first = if self.module.op(op).name == onnx::LOOP { 2 } else { 0 };
+                    if let Some(index) = (index as usize).checked_sub(first) {
+                        self.position(op, index);
+                    }
                 }
             }
             Definition::Poison => {}
@@ -148,6 +154,11 @@ impl LivenessSearch<'_> {
             self.returned(condition);
             return;
         }
+        if let Some(it) = loops::lowered(module, op) {
+            module.op(op).operands[..2].iter().for_each(|&operand| self.value(operand));
+            self.value(module.op(it.terminator).operands[0]);
+            return;
+        }
         module.op(op).operands.iter().for_each(|&operand| self.value(operand));
         if !is_carrier(module, op) {
             for &region in &module.op(op).regions {
@@ -167,6 +178,14 @@ impl LivenessSearch<'_> {
             self.value(module.op(terminator).operands[index]);
             return;
         }
+        if let Some(it) = loops::lowered(module, op) {
+            if index < it.carried {
+                self.value(module.op(op).operands[2 + index]);
+                self.value(module.block(it.body).arguments[2 + index]);
+            }
+            self.value(module.op(it.terminator).operands[1 + index]);
+            return;
+        }
         for terminator in loops::branches(module, op).unwrap_or_default() {
             self.value(module.op(terminator).operands[index]);
         }
@@ -182,5 +201,7 @@ impl LivenessSearch<'_> {
 
 /// Whether the op passes values through by position.
 fn is_carrier(module: &Module, op: OpId) -> bool {
-    WhileLoop::of(module, op).is_some() || loops::branches(module, op).is_some()
+    WhileLoop::of(module, op).is_some()
+        || loops::lowered(module, op).is_some()
+        || loops::branches(module, op).is_some()
 }

@@ -1,6 +1,6 @@
-//! Simplifies values carried by `stablehlo.while` and returned by `stablehlo.case` and `stablehlo.if`.
+//! Simplifies values carried by `stablehlo.while` and `onnx.Loop`, and returned by `stablehlo.case` and `stablehlo.if`.
 
-use crate::ir::{Definition, Module, OpId, RegionId, Rewriter, ValueId, stablehlo};
+use crate::ir::{BlockId, Definition, Module, OpId, RegionId, Rewriter, ValueId, onnx, stablehlo};
 use crate::ops::WhileLoop;
 use smallvec::SmallVec;
 
@@ -61,6 +61,46 @@ pub(super) fn remove_arguments(module: &mut Module, op: OpId, removed: &[bool]) 
     set_results(module, op, removed);
     let returned = kept(&module.op(terminator).operands, removed);
     module.op_mut(terminator).operands = returned.into();
+}
+
+/// A `Loop` of ONNX.
+#[derive(Clone, Copy)]
+pub(super) struct Lowered {
+    /// The block that computes the next values.
+    pub body: BlockId,
+    /// Its last op.
+    pub terminator: OpId,
+    /// The number of carried values; the other results are joined slices.
+    pub carried: usize,
+}
+
+/// The parts of a well-formed `Loop`.
+pub(super) fn lowered(module: &Module, op: OpId) -> Option<Lowered> {
+    let operation = module.op(op);
+    let (onnx::LOOP, [region]) = (operation.name, &operation.regions[..]) else { return None };
+    let [body] = module.region(*region).blocks[..] else { return None };
+    let terminator = *module.block(body).ops.last()?;
+    let carried = operation.operands.len().checked_sub(2)?;
+    let fits = module.op(terminator).name == onnx::RETURN
+        && module.block(body).arguments.len() == carried + 2
+        && module.op(terminator).operands.len() == operation.results.len() + 1
+        && operation.results.len() >= carried;
+    fits.then_some(Lowered { body, terminator, carried })
+}
+
+/// Removes carried values and joined slices from a `Loop`.
+pub(super) fn remove_lowered(module: &mut Module, op: OpId, it: Lowered, removed: &[bool]) {
+    let of_carried = [&[false, false], &removed[..it.carried]].concat();
+    let arguments = kept(&module.block(it.body).arguments, &of_carried);
+    for (index, &argument) in arguments.iter().enumerate() {
+        module.value_mut(argument).definition = Definition::Argument(it.body, index as u32);
+    }
+    module.block_mut(it.body).arguments = arguments;
+    let operands = kept(&module.op(op).operands, &of_carried);
+    module.op_mut(op).operands = operands.into();
+    let returned = kept(&module.op(it.terminator).operands, &[&[false], removed].concat());
+    module.op_mut(it.terminator).operands = returned.into();
+    set_results(module, op, removed);
 }
 
 /// The terminators of the branches of a well-formed `stablehlo.case` or `stablehlo.if`.
