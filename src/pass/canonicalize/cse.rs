@@ -10,8 +10,10 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::hash::BuildHasher;
 use std::ops::Range;
 
-/// Larger constants are compared by location, not by content.
+/// The contents of larger constants are no part of a key.
 const COMPARED: usize = 1 << 12;
+/// Larger constants are compared by location, not by content. Folded ones are not larger.
+const LONGEST: usize = 1 << 18;
 
 /// Room for the pieces of an op; most have fewer.
 const PIECES: usize = 12;
@@ -90,6 +92,13 @@ impl AvailableOps {
             push_number(time as usize, &mut self.key);
         }
         encode(module, op, &mut self.key);
+        let long = long_bytes(module, op);
+        if let Some((id, bytes)) = long {
+            // Tables that each layer computes anew are equal.
+            self.key.retain(|&piece| piece != Piece::Constant(id));
+            push_number(bytes.len(), &mut self.key);
+            self.key.push(Piece::Number(FxBuildHasher.hash_one(bytes)));
+        }
         if is_small(module, op)
             && let Some(name) = provenance::weight_name(module, op)
         {
@@ -100,7 +109,9 @@ impl AvailableOps {
         let mut next = before;
         while let Some(index) = next {
             let known = &self.known[index as usize];
-            if self.pieces[known.pieces.clone()] == self.key[..] {
+            let is_same = self.pieces[known.pieces.clone()] == self.key[..]
+                && long.map(|(_, bytes)| bytes) == long_bytes(module, known.op).map(|(_, bytes)| bytes);
+            if is_same {
                 if self.encloses(known.block, block) {
                     return Some(known.op);
                 }
@@ -170,8 +181,17 @@ fn is_small(module: &Module, op: OpId) -> bool {
     let constant = module.constant_of(module.op(op).results[0]).map(|id| &module.constant(id).data);
     match constant {
         Some(Data::Splat(_)) => true,
-        Some(Data::Bytes(bytes)) => bytes.len() <= COMPARED,
+        Some(Data::Bytes(bytes)) => bytes.len() <= LONGEST,
         _ => false,
+    }
+}
+
+/// The elements of a constant that are too long for a key, but not too long to be compared.
+fn long_bytes(module: &Module, op: OpId) -> Option<(ConstantId, &[u8])> {
+    let id = module.constant_of(*module.op(op).results.first()?)?;
+    match &module.constant(id).data {
+        Data::Bytes(bytes) if (COMPARED + 1..=LONGEST).contains(&bytes.len()) => Some((id, bytes)),
+        _ => None,
     }
 }
 
@@ -266,7 +286,7 @@ fn encode_data(id: ConstantId, data: &Data, out: &mut Vec<Piece>) {
             out.extend(view.strides.iter().map(|&stride| Piece::from(stride as u64)));
             encode_data(id, &view.base, out);
         }
-        Data::Bytes(_) | Data::Mapped(_) | Data::View(_) => out.push(Piece::Constant(id)),
+        Data::Bytes(_) | Data::Mapped(_) | Data::View(_) | Data::Joined(_) => out.push(Piece::Constant(id)),
     }
 }
 

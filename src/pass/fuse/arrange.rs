@@ -168,8 +168,10 @@ impl Arranged {
         value
     }
 
-    /// The elements in the dimensions `order`, as a value with the dimensions `stated`, which may have more of size 1.
+    /// The elements in the dimensions `order`, as a value with the dimensions `stated`. Either may have more of size 1.
     pub fn restored(self, labels: &Labels, order: &[Label], stated: &[Label]) -> Self {
+        let is_kept = |label: &Label| stated.contains(label) || !labels.is_one(*label);
+        let order: Axes = order.iter().copied().filter(is_kept).collect();
         let new = stated.iter().copied().filter(|label| !order.contains(label));
         let (before, last) = order.split_at(order.len().saturating_sub(1));
         // New dimensions are there before the transpose, so that another transpose can cancel it.

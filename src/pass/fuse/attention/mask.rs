@@ -64,7 +64,8 @@ impl Bases {
 
     /// The operands, in the layout of the op.
     pub fn arranged(self, p: &Pattern, labels: &mut Labels, layout: &Layout) -> Option<Masks> {
-        let is_causal = match (&self.masks[..], &layout.rows[..]) {
+        let rows: Axes = layout.rows.iter().copied().filter(|&label| !labels.is_one(label)).collect();
+        let is_causal = match (&self.masks[..], &rows[..]) {
             ([mask], &[row]) if !mask.inverted => {
                 triangle::is_causal(p, labels, &mask.predicate, row, layout.key)
             }

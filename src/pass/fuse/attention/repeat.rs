@@ -16,6 +16,27 @@ pub(super) struct Repeated {
 /// The value before `jnp.repeat`, which prints a broadcast with a new dimension behind the heads, and a reshape that
 /// merges both.
 pub(super) fn before(p: &mut Pattern, labels: &mut Labels, at: &Labeled) -> Option<(Labeled, Repeated)> {
+    before_reshape(p, labels, at).or_else(|| before_broadcast(p, labels, at))
+}
+
+/// A single head: the reshape only drops its dimension.
+fn before_broadcast(p: &mut Pattern, labels: &mut Labels, at: &Labeled) -> Option<(Labeled, Repeated)> {
+    let [value] = p.module.defining_operands(at.value, stablehlo::BROADCAST_IN_DIM)?;
+    let to = p.positions(p.module.defining_op(at.value)?, "broadcast_dimensions")?;
+    let [spread, dims] =
+        [at.value, value].map(|value| p.tensor(value).filter(|ty| ty.is_sized()).map(|ty| ty.dims.clone()));
+    let (spread, dims) = (spread?, dims?);
+    let mut new = (0..spread.len()).filter(|axis| !to.contains(axis) && spread[*axis] != Dim::Known(1));
+    let heads = new.next().filter(|_| new.next().is_none())?;
+    let is_whole = to.iter().zip(&dims).all(|(&to, &size)| spread.get(to) == Some(&size));
+    let axes: Option<Axes> = to.iter().map(|&axis| at.axes.get(axis).copied()).collect();
+    let (axes, own) = (axes.filter(|_| is_whole)?, labels.add(Dim::Known(1)));
+    let repeated = Repeated { heads: *at.axes.get(heads)?, own };
+    p.pass(at.value);
+    Some((Labeled { value, axes }, repeated))
+}
+
+fn before_reshape(p: &mut Pattern, labels: &mut Labels, at: &Labeled) -> Option<(Labeled, Repeated)> {
     let [spread] = p.module.defining_operands(at.value, stablehlo::RESHAPE)?;
     let [value] = p.module.defining_operands(spread, stablehlo::BROADCAST_IN_DIM)?;
     let to = p.positions(p.module.defining_op(spread)?, "broadcast_dimensions")?;
