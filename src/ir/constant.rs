@@ -36,12 +36,48 @@ pub enum Data {
     Mapped(Pieces),
     /// A view of other data.
     View(Arc<View>),
+    /// The rows of several matrices side by side.
+    Joined(Arc<Joined>),
+}
+
+/// Matrices with equally many rows, which are put side by side while the model is written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Joined {
+    /// The elements of each matrix, which are not joined themselves, and the bytes of one of its rows.
+    pub parts: Vec<(Data, usize)>,
+}
+
+impl Joined {
+    /// Visits the pieces of some bytes, given the place of the first byte and their number: `read` gets a part, the place of
+    /// its first byte, and the bytes in the whole.
+    pub fn walk<E>(
+        &self,
+        start: usize,
+        count: usize,
+        mut read: impl FnMut(usize, usize, Range<usize>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let row: usize = self.parts.iter().map(|part| part.1).sum();
+        let mut done = 0;
+        while done < count && row > 0 {
+            let (above, mut within) = ((start + done) / row, (start + done) % row);
+            for (index, (_, width)) in self.parts.iter().enumerate() {
+                if within < *width && done < count {
+                    let piece = (width - within).min(count - done);
+                    read(index, above * width + within, done..done + piece)?;
+                    (done, within) = (done + piece, 0);
+                } else {
+                    within = within.saturating_sub(*width);
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Strided elements of other data, optionally scaled. They are reordered while the model is written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct View {
-    /// The base; neither a splat nor a view.
+    /// The base; neither a splat, a view nor joined.
     pub base: Data,
     /// Bytes per element.
     pub width: usize,
@@ -251,6 +287,24 @@ impl Data {
                 // A failure leaves zeros; see above.
                 let _ = const_hex::decode_to_slice(&source.bytes()[digits.clone()], &mut bytes);
                 source.leave(digits.clone());
+                Cow::Owned(bytes)
+            }
+            Data::Joined(joined) => {
+                let row: usize = joined.parts.iter().map(|part| part.1).sum();
+                let rows = count * width / row.max(1);
+                let parts: Vec<_> = joined
+                    .parts
+                    .iter()
+                    .map(|(data, size)| data.bytes(source, rows * size / width.max(1), width))
+                    .collect();
+                let mut bytes = vec![0; count * width];
+                let length = bytes.len();
+                let done: Result<(), ()> = joined.walk(0, length, |part, from, to| {
+                    let read = parts[part].get(from..from + to.len()).ok_or(())?;
+                    bytes[to].copy_from_slice(read);
+                    Ok(())
+                });
+                debug_assert!(done.is_ok(), "a part has the rows of the whole");
                 Cow::Owned(bytes)
             }
             Data::SourceBits(digits) => {

@@ -156,6 +156,14 @@ dialects! {
         XLA_RNG_GET_AND_UPDATE_STATE = "mhlo.xla.rng_get_and_update_state", Opaque;
     }
 
+    /// Ops that ONNX Runtime adds to ONNX, in the domain `com.microsoft`.
+    microsoft as Microsoft {
+        ATTENTION = "microsoft.Attention", Opaque;
+        BIAS_GELU = "microsoft.BiasGelu", Opaque;
+        FAST_GELU = "microsoft.FastGelu", Opaque;
+        GROUP_QUERY_ATTENTION = "microsoft.GroupQueryAttention", Opaque;
+    }
+
     /// Ops of ONNX.
     onnx as Onnx {
         ABS = "onnx.Abs", Elementwise;

@@ -27,8 +27,10 @@ mod walk;
 
 pub use attribute::{Attribute, Attributes, PACKED_OPERANDS};
 pub use builder::{OpBuilder, Place};
-pub use constant::{Constant, ConstantId, Data, Factors, View};
-pub use dialect::{Dialect, arith, builtin, chlo, func, hlo2onnx, mhlo, onnx, sdy, shape, stablehlo, tensor};
+pub use constant::{Constant, ConstantId, Data, Factors, Joined, View};
+pub use dialect::{
+    Dialect, arith, builtin, chlo, func, hlo2onnx, mhlo, microsoft, onnx, sdy, shape, stablehlo, tensor,
+};
 pub use dim::{Dim, DimExprId, Dims, SCALAR, Size, axis_index};
 pub use dim_expr::{Constraint, DimExprs, Factor, Term};
 pub use element::Element;

@@ -193,9 +193,14 @@ impl OpName {
         self.entry().map_or(Class::Opaque, |op| op.class)
     }
 
-    /// Whether this is an op of ONNX, or the end of a graph.
+    /// Whether this is an op of a model: one of ONNX or of ONNX Runtime, or the end of a graph.
     pub fn is_onnx(self) -> bool {
-        self.dialect() == Dialect::Onnx
+        matches!(self.dialect(), Dialect::Onnx | Dialect::Microsoft)
+    }
+
+    /// Whether this is an op that ONNX Runtime adds to ONNX.
+    pub fn is_contributed(self) -> bool {
+        self.dialect() == Dialect::Microsoft
     }
 
     /// Whether ops of this name terminate blocks.

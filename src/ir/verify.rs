@@ -199,7 +199,7 @@ impl Verifier<'_> {
         let name = module.op(op).name;
         let known = self.diagnostics.len();
         for (index, &operand) in module.op(op).operands.iter().enumerate() {
-            let absent = operand == module.absent() && module.dialect(op) == Dialect::Onnx;
+            let absent = operand == module.absent() && module.op(op).name.is_onnx();
             if !(self.visible[operand.index()] || absent || module.is_poison(operand)) {
                 self.not_dominated(op, index, operand);
             }

@@ -227,7 +227,7 @@ impl ViewReader<'_> {
                     *slot = byte[0] >> (bit % 8) & 1;
                 }
             }
-            Data::Splat(_) | Data::View(_) => return Err(io::ErrorKind::Unsupported.into()),
+            Data::Splat(_) | Data::View(_) | Data::Joined(_) => return Err(io::ErrorKind::Unsupported.into()),
         }
         Ok(&self.buffer)
     }

@@ -48,6 +48,9 @@ pub struct Details {
     pub value_info: bool,
 }
 
+/// The domain of the ops that ONNX Runtime adds to ONNX.
+const CONTRIBUTED: &str = "com.microsoft";
+
 /// The model of a function whose ops are all `onnx.*`, and whose values all have unique names.
 ///
 /// # Errors
@@ -71,6 +74,7 @@ pub fn emit<'a>(
     };
     let functions = function::all(&mut emitter, entry, i64::from(opset))?;
     let mut imports = vec![import("", i64::from(opset))];
+    imports.extend(contributed(module, function.body));
     if !functions.is_empty() {
         imports.push(import(DOMAIN, function::VERSION));
     }
@@ -86,6 +90,12 @@ pub fn emit<'a>(
         ..Default::default()
     };
     Ok(Model::new(proto, emitter.large))
+}
+
+/// The domain of the ops that ONNX Runtime adds to ONNX, if a region has one of them.
+pub(super) fn contributed(module: &Module, region: RegionId) -> Option<OperatorSetIdProto> {
+    let is_used = module.ops_within([region]).any(|op| module.op(op).name.is_contributed());
+    is_used.then(|| import(CONTRIBUTED, 1))
 }
 
 /// The version of the operators of a domain that is relied on.
@@ -236,6 +246,7 @@ impl<'a> Emitter<'_, 'a> {
         Ok(NodeProto {
             name: output.first().cloned(),
             op_type: Some(op_type.into()),
+            domain: op.name.is_contributed().then(|| CONTRIBUTED.into()),
             input,
             output,
             attribute,

@@ -3,7 +3,7 @@
 //! A `FunctionProto` is a list of nodes between names of inputs and outputs. It has no types and no initializers, and
 //! cannot capture values (ONNX `docs/IR.md`, "Functions").
 
-use super::emit::{EmitError, Emitter, import};
+use super::emit::{EmitError, Emitter, contributed, import};
 use super::proto::{FunctionProto, NodeProto};
 use crate::ir::{FunctionId, OpId, RegionId, func};
 
@@ -44,6 +44,7 @@ impl Emitter<'_, '_> {
             opset_import: vec![import("", opset)],
             ..Default::default()
         };
+        proto.opset_import.extend(contributed(module, function.body));
         let Some(block) = module.entry_block(function.body) else { return Ok(proto) };
         let block = module.block(block);
         proto.input = block.arguments.iter().map(|&argument| self.name(argument)).collect();

@@ -22,6 +22,8 @@ pub struct Elements<'a> {
     width: usize,
     nibbles: bool,
     blocks: ViewBlocks,
+    /// The parts of joined data.
+    parts: Vec<Elements<'a>>,
 }
 
 impl<'a> Elements<'a> {
@@ -30,15 +32,26 @@ impl<'a> Elements<'a> {
         let count = dims
             .iter()
             .try_fold(1usize, |product, &size| product.checked_mul(usize::try_from(size).ok()?))?;
+        let width = element.bytes();
+        let mut parts = Vec::new();
+        if let Data::Joined(joined) = &data {
+            let row: usize = joined.parts.iter().map(|part| part.1).sum();
+            let rows = count * width / row.max(1);
+            for (part, size) in &joined.parts {
+                let count = i64::try_from(rows * size / width.max(1)).ok()?;
+                parts.push(Self::new(source, element, vec![count], part.clone())?);
+            }
+        }
         Some(Self {
             source,
             data,
             data_type: data_type(element)?,
             dims,
             count,
-            width: element.bytes(),
+            width,
             nibbles: element.bits() == 4,
             blocks: ViewBlocks::default(),
+            parts,
         })
     }
 
@@ -76,6 +89,10 @@ impl<'a> Elements<'a> {
                 }
             }
             Data::View(view) => self.blocks.read(self.source, view, start, into)?,
+            Data::Joined(joined) => joined.walk(start, into.len(), |part, from, to| {
+                let part = self.parts.get(part).ok_or(io::ErrorKind::UnexpectedEof)?;
+                part.unpacked(from, &mut into[to])
+            })?,
             Data::Source(digits) => self.decode(digits, start, into)?,
             Data::SourceBits(digits) => {
                 let first = start / 8;
@@ -152,7 +169,7 @@ pub fn small_tensor(name: String, elements: Elements) -> TensorProto {
 #[cfg(test)]
 mod tests {
     use super::{Elements, Payload};
-    use crate::ir::{Data, Element};
+    use crate::ir::{Data, Element, Joined, View};
     use crate::source::Source;
     use std::sync::Arc;
 
@@ -180,6 +197,14 @@ mod tests {
         assert_eq!(read(Element::U16, 2, Data::Source(digits.clone())), [0xA5, 0xC3, 0x0F, 0x11]);
         assert_eq!(read(Element::U16, 2, Data::Splat([1, 2].as_slice().into())), [1, 2, 1, 2]);
         assert_eq!(read(Element::I8, 3, bytes(&[7, 8, 9])), [7, 8, 9]);
+        let view = View::of(bytes(&[1, 2, 3, 4]), 1, &[2, 2]);
+        let parts = vec![
+            (Data::Source(digits.clone()), 2),
+            (Data::View(Arc::new(view)), 2),
+            (Data::Splat([7].as_slice().into()), 1),
+        ];
+        let joined = read(Element::U8, 10, Data::Joined(Arc::new(Joined { parts })));
+        assert_eq!(joined, [0xA5, 0xC3, 1, 2, 7, 0x0F, 0x11, 3, 4, 7]);
         assert_eq!(read(Element::I4, 5, bytes(&[1, 2, 3, 0xFC, 5])), [0x21, 0xC3, 0x05]);
         assert_eq!(read(Element::Bool, 11, Data::SourceBits(digits)), [1, 0, 1, 0, 0, 1, 0, 1, 1, 1, 0]);
     }

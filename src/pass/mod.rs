@@ -8,6 +8,7 @@ mod bind_weights;
 mod canonicalize;
 mod check_target;
 mod complex;
+mod contributed;
 mod conv_fusions;
 mod drop_assertions;
 mod drop_effects;
@@ -279,6 +280,11 @@ pub const PIPELINE: &[Pass] = &[
         "target_integers",
         "integer arithmetic takes the form that the target computes exactly",
         target_integers::run,
+    ),
+    Pass::new(
+        "contributed",
+        "projections and attention, and a bias and Gelu, are ops of ONNX Runtime, if it is the target",
+        contributed::run,
     ),
     Pass::new(
         "check_target",

@@ -202,7 +202,9 @@ impl UniqueNames {
                 match &path {
                     Some(path) => self.give(module, value, path),
                     None => {
-                        let name = module.op_name(op).trim_start_matches("onnx.").to_owned();
+                        let name = module.op(op).name;
+                        let name =
+                            if name.is_onnx() { name.mnemonic() } else { module.op_name(op) }.to_owned();
                         self.give(module, value, &name);
                     }
                 }

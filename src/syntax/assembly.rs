@@ -278,7 +278,7 @@ const ROWS: &[AssemblyFormat] = &[
 
 /// The rows of all ops. An elementwise op that is not in [`ROWS`] has one type for its operands and its result.
 static TABLE: LazyLock<FxHashMap<&'static str, AssemblyFormat>> = LazyLock::new(|| {
-    let is_own = |op: &OpName| matches!(op.dialect(), Dialect::Hlo2Onnx | Dialect::Onnx);
+    let is_own = |op: &OpName| matches!(op.dialect(), Dialect::Hlo2Onnx | Dialect::Microsoft | Dialect::Onnx);
     let has_form = |op: &OpName| op.class() == Class::Elementwise && !is_own(op);
     let elementwise = OpName::all().filter(has_form).map(|op| row(op, Same));
     elementwise.chain(ROWS.iter().copied()).map(|row| (row.op.text(), row)).collect()

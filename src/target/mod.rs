@@ -46,6 +46,10 @@ impl Target {
     /// Why the target has no kernel for a node of an op, by the element types of its operands and results; `None` if it has
     /// one, or if no table tells.
     pub fn gap(self, op: OpName, opset: u32, elements: impl Fn(Place) -> Option<Element>) -> Option<Gap> {
+        // Only a target that has them gets them.
+        if op.is_contributed() {
+            return None;
+        }
         let (provider, name) = (self.row.kernels, op.mnemonic());
         // ONNX Runtime casts f16 to f32 where its CPU provider has no kernel, and inlines ops that are functions.
         let is_cpu = provider == kernels::Provider::Cpu;

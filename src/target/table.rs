@@ -67,6 +67,8 @@ pub enum Misses {
 pub enum Capability {
     /// The kernel of Attention takes all layouts and masks. That of ONNX Runtime before 1.25 refuses some.
     Attention,
+    /// Ops of the domain `com.microsoft` that are faster than those of ONNX. Releases before 1.31 may have other forms of them.
+    ContributedOps,
     /// Attention caps scores before it masks them, as its specification says since 2026.
     CappedMasks,
     /// `ui32` is an element type of arithmetic. OpenVINO computes it as `i32`, also where the sign matters.
@@ -221,6 +223,7 @@ const fn at_opset_18<const N: usize>() -> [Release; N] {
 /// From `docs/OperatorKernels.md` of the releases, and from runs of them.
 const ONNX_RUNTIME_GAINS: &[(Capability, ReleaseNumber)] = &[
     (Capability::Attention, ReleaseNumber(1, 25)),
+    (Capability::ContributedOps, ReleaseNumber(1, 31)),
     (Capability::CappedMasks, ReleaseNumber(1, 27)),
     (Capability::TransposedDoubles, ReleaseNumber(1, 26)),
 ];
@@ -265,7 +268,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: true,
         misses: Misses::FallsBack,
         elements: &[],
-        lacks: &[Capability::Attention],
+        lacks: &[Capability::Attention, Capability::ContributedOps],
         gains: ONNX_RUNTIME_GAINS,
     },
     Row {
@@ -276,7 +279,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: true,
         misses: Misses::Refuses,
         elements: &[],
-        lacks: &[Capability::AddsBeforeNorms],
+        lacks: &[Capability::AddsBeforeNorms, Capability::ContributedOps],
         gains: ONNX_RUNTIME_GAINS,
     },
     Row {
@@ -287,7 +290,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: true,
         misses: Misses::FallsBack,
         elements: &[],
-        lacks: &[Capability::Attention, Capability::Bf16],
+        lacks: &[Capability::Attention, Capability::Bf16, Capability::ContributedOps],
         gains: ONNX_RUNTIME_GAINS,
     },
     Row {
@@ -298,7 +301,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: true,
         misses: Misses::FallsBack,
         elements: &[],
-        lacks: &[Capability::Attention, Capability::Bf16],
+        lacks: &[Capability::Attention, Capability::Bf16, Capability::ContributedOps],
         gains: ONNX_RUNTIME_GAINS,
     },
     Row {
@@ -309,7 +312,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: false,
         misses: Misses::FallsBack,
         elements: &[],
-        lacks: &[Capability::Attention],
+        lacks: &[Capability::Attention, Capability::ContributedOps],
         gains: &[(Capability::Bf16, ReleaseNumber(10, 0))],
     },
     Row {
@@ -320,7 +323,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: true,
         misses: Misses::FallsBack,
         elements: &[],
-        lacks: &[Capability::Attention],
+        lacks: &[Capability::Attention, Capability::ContributedOps],
         gains: &[],
     },
     Row {
@@ -331,7 +334,7 @@ pub const ROWS: &[Row] = &[
         is_onnxruntime: true,
         misses: Misses::FallsBack,
         elements: &[],
-        lacks: &[Capability::Attention],
+        lacks: &[Capability::Attention, Capability::ContributedOps],
         gains: &[],
     },
     Row {
@@ -344,6 +347,7 @@ pub const ROWS: &[Row] = &[
         elements: &[],
         lacks: &[
             Capability::Attention,
+            Capability::ContributedOps,
             Capability::FourSpatialDims,
             Capability::Functions,
             Capability::Scan,
@@ -371,6 +375,7 @@ pub const ROWS: &[Row] = &[
         elements: TRACT,
         lacks: &[
             Capability::Attention,
+            Capability::ContributedOps,
             Capability::Functions,
             Capability::IntegerSquares,
             Capability::LogOfSums,
@@ -402,6 +407,7 @@ pub const ROWS: &[Row] = &[
         elements: RTEN,
         lacks: &[
             Capability::Attention,
+            Capability::ContributedOps,
             Capability::FourSpatialDims,
             Capability::Functions,
             Capability::Unsigned,
@@ -437,6 +443,7 @@ pub const ROWS: &[Row] = &[
         elements: &[],
         lacks: &[
             Capability::Attention,
+            Capability::ContributedOps,
             Capability::LogOfSums,
             Capability::LongGathers,
             Capability::NegativePads,

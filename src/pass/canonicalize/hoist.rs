@@ -4,7 +4,7 @@ use crate::ir::{BlockId, Module, OpId, onnx};
 
 /// Moves the constants in graphs of Loop, Scan and If to the start of the function, where the lowering puts those that
 /// it makes: every graph sees them, and they are initializers of the main graph.
-pub(super) fn constants(module: &mut Module) {
+pub(in crate::pass) fn constants(module: &mut Module) {
     for function in module.functions() {
         let body = module.function(function).body;
         let Some(entry) = module.entry_block(body) else { continue };

@@ -29,6 +29,7 @@ use crate::source::Source;
 use cse::AvailableOps;
 pub(super) use cse::{Piece, encode_attributes};
 pub(super) use dce::{remove as remove_dead, remove_unused};
+pub(super) use hoist::constants as hoist_constants;
 pub(super) use liveness::Liveness;
 use rearrange::Arranging;
 use rustc_hash::FxHashMap;
