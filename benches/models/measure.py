@@ -46,7 +46,7 @@ def describe(path: Path) -> Job:
     """Nodes and bytes of a model."""
     model = onnx.load(path, load_external_data=False)
     functions: dict[str, int] = {}
-    # Functions stand behind those that they call.
+    # Functions come after those that they call.
     for function in model.functions:
         body = onnx.GraphProto(node=function.node)
         functions[f"{function.domain}:{function.name}"] = nodes_of(body, functions)

@@ -118,9 +118,11 @@ dialects! {
     hlo2onnx as Hlo2Onnx {
         ATTENTION = "hlo2onnx.attention", Opaque;
         CHOLESKY = "hlo2onnx.cholesky", Opaque;
+        ELU = "hlo2onnx.elu", Opaque;
         GELU = "hlo2onnx.gelu", Opaque;
         GROUP_NORM = "hlo2onnx.group_norm", Opaque;
         GRU = "hlo2onnx.gru", Opaque;
+        HARD_SIGMOID = "hlo2onnx.hard_sigmoid", Opaque;
         INTERPOLATE = "hlo2onnx.interpolate", Opaque;
         LAYER_NORM = "hlo2onnx.layer_norm", Opaque;
         LEAKY_RELU = "hlo2onnx.leaky_relu", Opaque;
@@ -135,6 +137,7 @@ dialects! {
         SIGN_BIT = "hlo2onnx.sign_bit", Opaque;
         SIZE = "hlo2onnx.size", Opaque;
         SOFTMAX = "hlo2onnx.softmax", Opaque;
+        SOFTPLUS = "hlo2onnx.softplus", Opaque;
         TAKE = "hlo2onnx.take", Opaque;
         THREEFRY2X32 = "hlo2onnx.threefry2x32", Elementwise;
         TRIANGULAR_SOLVE = "hlo2onnx.triangular_solve", Opaque;
@@ -218,6 +221,7 @@ dialects! {
         GREATER = "onnx.Greater", Elementwise;
         GREATER_OR_EQUAL = "onnx.GreaterOrEqual", Elementwise;
         GRU = "onnx.GRU", Opaque;
+        HARD_SIGMOID = "onnx.HardSigmoid", Elementwise;
         IDENTITY = "onnx.Identity", Moves;
         IF = "onnx.If", Opaque;
         INSTANCE_NORMALIZATION = "onnx.InstanceNormalization", Opaque;
@@ -273,6 +277,7 @@ dialects! {
         SINH = "onnx.Sinh", Elementwise;
         SLICE = "onnx.Slice", Moves;
         SOFTMAX = "onnx.Softmax", Opaque;
+        SOFTPLUS = "onnx.Softplus", Elementwise;
         SPACE_TO_DEPTH = "onnx.SpaceToDepth", Moves;
         SPLIT = "onnx.Split", Moves;
         SQRT = "onnx.Sqrt", Elementwise;

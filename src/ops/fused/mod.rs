@@ -27,15 +27,25 @@ pub(super) const ROWS: &[Row] = &[
         attention,
     )
     .note("below opset 23, and where the kernel computes something else, two MatMul and Softmax"),
+    row(hlo2onnx::ELU, rule(1, fused::first), Elements::FLOAT, |cx, op| linear_above_zero(cx, op, onnx::ELU)),
     row(hlo2onnx::GELU, rule(1, fused::first), Elements::FLOAT, gelu)
         .note("below opset 20 in the parts that ONNX Runtime fuses"),
     row(hlo2onnx::GROUP_NORM, variadic(1, Exactly(1), fused::first), Elements::FLOAT, group_norm)
         .note("InstanceNormalization of groups: ONNX Runtime decomposes GroupNormalization into slower ops"),
+    row(hlo2onnx::HARD_SIGMOID, rule(1, fused::first), Elements::FLOAT, |cx, op| {
+        let (x, slope, middle) =
+            (cx.operand(op, 0)?, cx.attributes(op).float("alpha")?, cx.attributes(op).float("beta")?);
+        let node =
+            cx.node(onnx::HARD_SIGMOID, &[x]).float("alpha", slope as f32).float("beta", middle as f32);
+        Ok(node.like(x).into())
+    }),
     row(hlo2onnx::INTERPOLATE, rule(1, fused::repeat), Elements::FLOAT, interpolate)
         .note("Resize, of images"),
     row(hlo2onnx::LAYER_NORM, variadic(1, Exactly(1), fused::first), Elements::FLOAT, layer_norm)
         .note("ONNX requires the scale; decomposed below opset 17"),
-    row(hlo2onnx::LEAKY_RELU, rule(1, fused::first), Elements::FLOAT, leaky_relu),
+    row(hlo2onnx::LEAKY_RELU, rule(1, fused::first), Elements::FLOAT, |cx, op| {
+        linear_above_zero(cx, op, onnx::LEAKY_RELU)
+    }),
     row(hlo2onnx::LOG_SOFTMAX, rule(1, fused::first), Elements::FLOAT, |cx, op| {
         along_axis(cx, op, onnx::LOG_SOFTMAX)
     }),
@@ -51,6 +61,10 @@ pub(super) const ROWS: &[Row] = &[
         .note("x < 0 or 1 / x < 0 below opset 26, which has BitCast"),
     row(hlo2onnx::SOFTMAX, rule(1, fused::first), Elements::FLOAT, |cx, op| {
         along_axis(cx, op, onnx::SOFTMAX)
+    }),
+    row(hlo2onnx::SOFTPLUS, rule(1, fused::first), Elements::FLOAT, |cx, op| {
+        let x = cx.operand(op, 0)?;
+        Ok(cx.node(onnx::SOFTPLUS, &[x]).like(x).into())
     }),
     row(hlo2onnx::TAKE, rule(3, fused::take), Elements::PLAIN, take)
         .note("Gather of clamped positions, and Where; a small constant holds the fill instead"),
@@ -80,9 +94,10 @@ fn axis(cx: &Lower, op: OpId) -> Result<i64, LowerError> {
     if inside { Ok(axis) } else { Err(LowerError::attribute("axis", why())) }
 }
 
-fn leaky_relu(cx: &mut Lower, op: OpId) -> Lowered {
+/// The operand itself above zero, and a function of `alpha` below.
+fn linear_above_zero(cx: &mut Lower, op: OpId, name: OpName) -> Lowered {
     let (x, alpha) = (cx.operand(op, 0)?, cx.attributes(op).float("alpha")?);
-    Ok(cx.node(onnx::LEAKY_RELU, &[x]).float("alpha", alpha as f32).like(x).into())
+    Ok(cx.node(name, &[x]).float("alpha", alpha as f32).like(x).into())
 }
 
 fn gelu(cx: &mut Lower, op: OpId) -> Lowered {

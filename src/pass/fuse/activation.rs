@@ -10,6 +10,11 @@ pub(super) const RULES: &[FusionRule] = &[
     FusionRule::new(stablehlo::MINIMUM, clamp),
     FusionRule::new(stablehlo::MAXIMUM, clamp_above),
     FusionRule::new(stablehlo::SELECT, leaky_relu),
+    FusionRule { absolute: true, ..FusionRule::new(stablehlo::SELECT, elu) },
+    FusionRule { absolute: true, ..FusionRule::new(stablehlo::ADD, celu) },
+    FusionRule { absolute: true, ..FusionRule::new(stablehlo::SELECT, softplus) },
+    FusionRule { absolute: true, ..FusionRule::new(stablehlo::DIVIDE, hard_sigmoid) },
+    FusionRule::new(stablehlo::SELECT, hard_tanh),
     FusionRule { absolute: true, ..FusionRule::new(stablehlo::MULTIPLY, gelu) },
 ];
 
@@ -64,17 +69,108 @@ fn bounded(
     })
 }
 
+/// `select(x > 0, x, alpha * expm1(x))`, where another number may stand for the positive ones in `expm1`, as
+/// `jax.nn.elu` and `jax.nn.selu` print it.
+fn elu(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let [predicate, x, scaled] = p.operands_of(op)?;
+    if !p.is_of(x, SINGLE) {
+        return None;
+    }
+    is_positive(p, predicate, x)?;
+    let power = p.attempt(|p| {
+        let factors = p.operands(scaled, stablehlo::MULTIPLY)?;
+        p.either(factors, |p, alpha, power| Some((p.number(alpha)?, power)))
+    });
+    let (alpha, power) = power.unwrap_or((1.0, scaled));
+    let [exponent] = p.operands(power, stablehlo::EXPONENTIAL_MINUS_ONE)?;
+    if exponent != x {
+        let [inner, number, other] = p.operands(exponent, stablehlo::SELECT)?;
+        let is_safe = p.number(number).is_some() && other == x;
+        (is_safe && (inner == predicate || is_positive(p, inner, x).is_some())).then_some(())?;
+    }
+    alpha.is_finite().then(|| Fused::new(hlo2onnx::ELU, &[x]).float("alpha", alpha))
+}
+
+/// `maximum(x, 0) + expm1(minimum(x, 0))`, which is `jax.nn.celu` with an alpha of 1.
+fn celu(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let addends = p.operands_of(op)?;
+    p.is_of(addends[0], SINGLE).then_some(())?;
+    p.either(addends, |p, above, below| {
+        let x = p.bounded_by_zero(above, stablehlo::MAXIMUM)?;
+        let [exponent] = p.operands(below, stablehlo::EXPONENTIAL_MINUS_ONE)?;
+        let same = p.bounded_by_zero(exponent, stablehlo::MINIMUM)? == x;
+        same.then(|| Fused::new(hlo2onnx::ELU, &[x]).float("alpha", 1.0))
+    })
+}
+
+/// `log(exp(x) + exp(0))`, as `jnp.logaddexp` prints it: `maximum(x, 0) + log1p(exp(-|x|))` unless `x` is NaN.
+fn softplus(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let [is_nan, sum, value] = p.operands_of(op)?;
+    p.is_of(sum, SINGLE).then_some(())?;
+    let [tested, same] = p.operands(is_nan, stablehlo::COMPARE)?;
+    let is_test = tested == same && p.word(is_nan, "comparison_direction") == Some("NE");
+    let addends = p.operands(sum, stablehlo::ADD)?;
+    let x = p.either(addends, |p, x, zero| (p.number(zero) == Some(0.0)).then_some(x))?;
+    let is_difference = |p: &mut Pattern, value: ValueId| {
+        value == x
+            || p.attempt(|p| {
+                let [first, zero] = p.operands(value, stablehlo::SUBTRACT)?;
+                (first == x && p.number(zero) == Some(0.0)).then_some(())
+            })
+            .is_some()
+    };
+    let parts = p.operands(value, stablehlo::ADD)?;
+    let matches = p.either(parts, |p, above, logarithm| {
+        let above = p.bounded_by_zero(above, stablehlo::MAXIMUM)?;
+        let [power] = p.operands(logarithm, stablehlo::LOG_PLUS_ONE)?;
+        let [negative] = p.operands(power, stablehlo::EXPONENTIAL)?;
+        let [size] = p.operands(negative, stablehlo::NEGATE)?;
+        let [inner] = p.operands(size, stablehlo::ABS)?;
+        Some(above == x && is_difference(p, inner))
+    })?;
+    (is_test && matches && is_difference(p, tested)).then(|| Fused::new(hlo2onnx::SOFTPLUS, &[x]))
+}
+
+/// `clamp(0, x + 3, 6) / 6`, as `jax.nn.hard_sigmoid` prints it.
+fn hard_sigmoid(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let [clamped, six] = p.operands_of(op)?;
+    let [low, sum, high] = p.operands(clamped, stablehlo::CLAMP)?;
+    let numbers = [low, high, six].map(|value| p.number(value));
+    let addends = p.operands(sum, stablehlo::ADD)?;
+    let x = p.either(addends, |p, x, three| p.is(three, 3.0).then_some(x))?;
+    let fits = numbers == [Some(0.0), Some(6.0), Some(6.0)] && p.is_of(x, SINGLE);
+    fits.then(|| Fused::new(hlo2onnx::HARD_SIGMOID, &[x]).float("alpha", 1.0 / 6.0).float("beta", 0.5))
+}
+
+/// `select(x > high, high, select(x < low, low, x))`, as `jax.nn.hard_tanh` prints it.
+fn hard_tanh(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let [above, high, inner] = p.operands_of(op)?;
+    let [below, low, x] = p.operands(inner, stablehlo::SELECT)?;
+    let [lowest, highest] = [p.number(low)?, p.number(high)?];
+    let mut compares = |test: ValueId, bound: f64, direction: &str| {
+        let [own, limit] = p.operands(test, stablehlo::COMPARE)?;
+        let is_same = own == x && p.number(limit) == Some(bound);
+        (is_same && p.word(test, "comparison_direction") == Some(direction)).then_some(())
+    };
+    compares(above, highest, "GT")?;
+    compares(below, lowest, "LT")?;
+    (p.is_of(x, FLOATS) && lowest <= highest).then(|| Fused::new(stablehlo::CLAMP, &[low, x, high]))
+}
+
+/// `x > 0` or `x >= 0`, which adds it to the match.
+fn is_positive(p: &mut Pattern, predicate: ValueId, x: ValueId) -> Option<()> {
+    let [compared, zero] = p.operands(predicate, stablehlo::COMPARE)?;
+    let direction = p.word(predicate, "comparison_direction")?;
+    (compared == x && p.number(zero) == Some(0.0) && matches!(direction, "GE" | "GT")).then_some(())
+}
+
 /// `select(x >= 0, x, slope * x)`.
 fn leaky_relu(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let [predicate, x, scaled] = p.operands_of(op)?;
     if !p.is_of(x, SINGLE) {
         return None;
     }
-    let [compared, zero] = p.operands(predicate, stablehlo::COMPARE)?;
-    let direction = p.word(predicate, "comparison_direction")?;
-    if compared != x || p.number(zero) != Some(0.0) || !matches!(direction, "GE" | "GT") {
-        return None;
-    }
+    is_positive(p, predicate, x)?;
     let factors = p.operands(scaled, stablehlo::MULTIPLY)?;
     let slope = p.either(factors, |p, slope, own| (own == x).then(|| p.number(slope))?)?;
     slope.is_finite().then(|| Fused::new(hlo2onnx::LEAKY_RELU, &[x]).float("alpha", slope))

@@ -187,6 +187,12 @@ impl<'m> Pattern<'m> {
         self.number(value).is_some_and(|found| self.is_near(found, number, value))
     }
 
+    /// The other operand of a maximum or minimum with zero.
+    pub fn bounded_by_zero(&mut self, value: ValueId, name: OpName) -> Option<ValueId> {
+        let operands = self.operands(value, name)?;
+        self.either(operands, |p, x, zero| (p.number(zero) == Some(0.0)).then_some(x))
+    }
+
     /// Whether two numbers are equal after rounding to the type of a value, up to the last digit.
     pub fn is_near(&self, found: f64, expected: f64, value: ValueId) -> bool {
         let digits = match self.tensor(value).map(|ty| ty.element) {
