@@ -106,7 +106,7 @@ fn convert_until<'a>(
             program = Some(module.clone());
         }
         let flow = after(pass, module);
-        // What the caller does is no part of the next pass.
+        // What the caller does is not part of the next pass.
         timer.last = Instant::now();
         flow
     });

@@ -10,7 +10,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::hash::BuildHasher;
 use std::ops::Range;
 
-/// The contents of larger constants are no part of a key.
+/// The contents of larger constants are not part of a key.
 const COMPARED: usize = 1 << 12;
 /// Larger constants are compared by location, not by content. Folded ones are not larger.
 const LONGEST: usize = 1 << 18;

@@ -18,7 +18,7 @@ pub(super) fn fits(module: &Module, op: OpId, each: &[bool], length: Dim) -> boo
     result.saturating_mul(rounds) <= SMALL || result <= read.saturating_mul(GROWTH)
 }
 
-/// Whether a loop may return so many elements of each iteration in place of others.
+/// Whether a loop may return this many elements of each iteration in place of others.
 pub(super) fn may_grow(recorded: i64, written: i64, length: Dim) -> bool {
     let rounds = length.known().unwrap_or(1);
     recorded.saturating_mul(rounds) <= SMALL || recorded <= written.saturating_mul(GROWTH)

@@ -13,7 +13,7 @@ pub(super) struct Repeated {
     pub own: Label,
 }
 
-/// The value before `jnp.repeat`, which prints a broadcast with a new dimension behind the heads, and a reshape that
+/// The value before `jnp.repeat`, which prints a broadcast with a new dimension after the heads, and a reshape that
 /// merges both.
 pub(super) fn before(p: &mut Pattern, labels: &mut Labels, at: &Labeled) -> Option<(Labeled, Repeated)> {
     before_reshape(p, labels, at).or_else(|| before_broadcast(p, labels, at))
