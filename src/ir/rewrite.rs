@@ -31,6 +31,23 @@ impl<'m> Rewriter<'m> {
         self.region(body, visit);
     }
 
+    /// Walks all functions of a module; `replace` returns `Some` if it replaced the op, which then goes. Returns whether it
+    /// replaced any.
+    pub fn replace_ops(
+        module: &mut Module,
+        replace: &mut dyn FnMut(&mut Rewriter, OpId) -> Option<()>,
+    ) -> bool {
+        let mut changed = false;
+        for function in module.functions() {
+            Rewriter::new(module).function(function, &mut |rewriter, op| {
+                let is_replaced = replace(rewriter, op).is_some();
+                changed |= is_replaced;
+                !is_replaced
+            });
+        }
+        changed
+    }
+
     fn region(&mut self, region: RegionId, visit: &mut dyn FnMut(&mut Rewriter, OpId) -> bool) {
         for block in self.module.region(region).blocks.clone() {
             self.block(block, visit);
@@ -47,10 +64,8 @@ impl<'m> Rewriter<'m> {
             if !visit(self, op) {
                 continue;
             }
-            if !self.module.regions_of(op).is_empty() {
-                for region in self.module.op(op).regions.clone() {
-                    self.region(region, visit);
-                }
+            for region in self.module.regions_of(op).to_vec() {
+                self.region(region, visit);
             }
             self.pending.push(op);
         }

@@ -22,16 +22,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         keeps_files: cx.options.references_weights,
         paths: cx.options.keep_functions.then(Paths::new),
     };
-    let mut changed = false;
-    for function in module.functions() {
-        let mut visit = |rewriter: &mut Rewriter, op: OpId| {
-            let absorbed = absorber.absorb(rewriter, op).is_some();
-            changed |= absorbed;
-            !absorbed
-        };
-        Rewriter::new(module).function(function, &mut visit);
-    }
-    if changed {
+    if Rewriter::replace_ops(module, &mut |rewriter, op| absorber.absorb(rewriter, op)) {
         remove_dead(module);
     }
 }

@@ -15,22 +15,9 @@ use crate::ops::OpAttributes;
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let mut products =
         Products { uses: use_counts_by_block(module), paths: cx.options.keep_functions.then(Paths::new) };
-    let mut changed = false;
-    for function in module.functions() {
-        let mut visit = |rewriter: &mut Rewriter, op: OpId| {
-            let is_biased = products.with_bias(rewriter, op).is_some();
-            changed |= is_biased;
-            !is_biased
-        };
-        Rewriter::new(module).function(function, &mut visit);
-        let mut visit = |rewriter: &mut Rewriter, op: OpId| {
-            let is_transposed = of_transposed(rewriter, op).is_some();
-            changed |= is_transposed;
-            !is_transposed
-        };
-        Rewriter::new(module).function(function, &mut visit);
-    }
-    if changed {
+    let is_biased = Rewriter::replace_ops(module, &mut |rewriter, op| products.with_bias(rewriter, op));
+    let is_transposed = Rewriter::replace_ops(module, &mut of_transposed);
+    if is_biased || is_transposed {
         remove_dead(module);
     }
 }

@@ -19,16 +19,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         keeps_files: cx.options.references_weights,
         paths: cx.options.keep_functions.then(Paths::new),
     };
-    let mut changed = false;
-    for function in module.functions() {
-        let mut visit = |rewriter: &mut Rewriter, op: OpId| {
-            let folded = scales.fold(rewriter, op).is_some();
-            changed |= folded;
-            !folded
-        };
-        Rewriter::new(module).function(function, &mut visit);
-    }
-    if changed {
+    if Rewriter::replace_ops(module, &mut |rewriter, op| scales.fold(rewriter, op)) {
         remove_dead(module);
     }
 }

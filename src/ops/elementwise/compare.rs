@@ -36,22 +36,22 @@ pub(super) const ROWS: &[Row] = &[
 /// If the direction is invalid.
 pub(in crate::ops) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let (mut lhs, mut rhs) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
+    let sources = before_canonical(cx, op);
     // The order of numbers with one zero and one NaN is that of the numbers before.
-    if let Some([a, b]) = before_canonical(cx, op)
+    if let Some([a, b]) = sources
         && let (Some(a), Some(b)) = (cx.lowered_of(a), cx.lowered_of(b))
     {
         (lhs, rhs) = (a, b);
     }
-    Ok(compare(cx, op, lhs, rhs)?.into())
+    Ok(ordered_as(cx, op, [lhs, rhs], sources.is_some())?.into())
 }
 
 /// The operands of a comparison in the total order before they became canonical; `None` if one is not canonical.
 fn before_canonical(cx: &Lower, op: OpId) -> Option<[ValueId; 2]> {
     cx.module.attribute(op, "compare_type")?;
-    let is_total = cx.attributes(op).word("compare_type").ok()? == "TOTALORDER";
+    (cx.attributes(op).word("compare_type").ok()? == "TOTALORDER").then_some(())?;
     let &[lhs, rhs] = &cx.module.op(op).operands[..] else { return None };
-    let source = |operand| canonical::before_canonical(cx, operand).filter(|_| is_total);
-    Some([source(lhs)?, source(rhs)?])
+    Some([canonical::before_canonical(cx, lhs)?, canonical::before_canonical(cx, rhs)?])
 }
 
 /// Compares two values as the attributes of `op` state.
@@ -64,13 +64,23 @@ pub(in crate::ops) fn compare(
     lhs: ValueId,
     rhs: ValueId,
 ) -> Result<ValueId, LowerError> {
+    let canonical = before_canonical(cx, op).is_some();
+    ordered_as(cx, op, [lhs, rhs], canonical)
+}
+
+/// The same, of operands of which it is known whether they are `canonical`: their zeros and NaN have one form.
+fn ordered_as(
+    cx: &mut Lower,
+    op: OpId,
+    [lhs, rhs]: [ValueId; 2],
+    canonical: bool,
+) -> Result<ValueId, LowerError> {
     let direction = Comparison::of(cx.attributes(op).word("comparison_direction")?)?;
     let total = match cx.module.attribute(op, "compare_type") {
         Some(_) => cx.attributes(op).word("compare_type")? == "TOTALORDER",
         None => false,
     };
     let element = cx.element(lhs);
-    let canonical = before_canonical(cx, op).is_some();
     let total = total && element.is_float();
     let by_bits = total && !canonical && cx.reads_nan_sign();
     Ok(cx.formula([lhs, rhs], |[a, b]| match element {

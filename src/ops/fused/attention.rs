@@ -240,7 +240,7 @@ impl Attention {
             let queries = cx.reshape(queries, &shape(&[rows, own, group, *depth]));
             permuted(cx, queries, &[1, 2, 0, 3])
         };
-        // Behind a Transpose the Reshape is one more op; before it, it merges with the Reshape that split the heads.
+        // After a Transpose the Reshape is one more op; before it, it merges with the Reshape that split the heads.
         let spread = |cx: &mut Lower, value: ValueId, size: Dim, order: [usize; 3]| {
             if heads_first(cx, value).is_some() {
                 let moved = permuted(cx, value, &order);

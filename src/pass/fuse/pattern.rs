@@ -461,12 +461,6 @@ impl<'m> Pattern<'m> {
         self.module.constant_of(value).is_some()
     }
 
-    /// The integer of a splat.
-    pub fn integer_splat(&self, value: ValueId) -> Option<i64> {
-        let (element, bits) = scalar(self.module, self.source, value)?;
-        element.is_integer().then_some(bits)
-    }
-
     /// The elements of a small integer constant.
     pub fn integers(&self, value: ValueId) -> Option<Vec<i64>> {
         self.module.known_integers(value)

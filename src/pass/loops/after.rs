@@ -2,7 +2,7 @@
 
 use super::before::all_slices;
 use super::counted::Scan;
-use super::vectorize::{Stacked, is_free, is_vectorizable, vectorize};
+use super::vectorize::{is_free, is_vectorizable, stacked, vectorize};
 use super::worth;
 use crate::ir::{Module, OpId, Rewriter, ValueId, stablehlo};
 use crate::ops::SliceWrite;
@@ -173,14 +173,9 @@ impl Whole<'_> {
         } else {
             let op = rewriter.module.defining_op(value)?;
             if self.plan.moved.contains(&op) {
-                let mut operands = Vec::new();
-                for operand in rewriter.module.op(op).operands.clone() {
-                    operands.push(if self.scan.own.contains(&operand) {
-                        Stacked::Each(self.of(rewriter, operand)?)
-                    } else {
-                        Stacked::Same(operand)
-                    });
-                }
+                let scan = self.scan;
+                let is_own = |value| scan.own.contains(&value);
+                let operands = stacked(rewriter, op, is_own, |rewriter, value| self.of(rewriter, value))?;
                 *vectorize(rewriter, op, &operands, self.scan.length)?.first()?
             } else {
                 all_slices(rewriter, self.scan, op)?

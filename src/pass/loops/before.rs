@@ -1,7 +1,7 @@
 //! The ops of a body that depend on slices and the counter alone: they run before the loop, for all iterations at once.
 
 use super::counted::Scan;
-use super::vectorize::{Stacked, is_free, is_vectorizable, vectorize};
+use super::vectorize::{is_free, is_vectorizable, stacked, vectorize};
 use super::worth;
 use crate::ir::{Module, OpId, Rewriter, ValueId, stablehlo};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -135,14 +135,9 @@ impl Whole<'_> {
             if rewriter.module.op(op).name == stablehlo::DYNAMIC_SLICE {
                 all_slices(rewriter, self.scan, op)?
             } else {
-                let mut operands = Vec::new();
-                for operand in rewriter.module.op(op).operands.clone() {
-                    operands.push(if self.sliced.contains_key(&operand) {
-                        Stacked::Each(self.of(rewriter, operand)?)
-                    } else {
-                        Stacked::Same(operand)
-                    });
-                }
+                let sliced = self.sliced;
+                let is_sliced = |value| sliced.contains_key(&value);
+                let operands = stacked(rewriter, op, is_sliced, |rewriter, value| self.of(rewriter, value))?;
                 let all = vectorize(rewriter, op, &operands, self.scan.length)?;
                 self.known.extend(rewriter.module.op(op).results.iter().copied().zip(all));
                 return self.known.get(&value).copied();

@@ -27,6 +27,23 @@ impl Stacked {
     }
 }
 
+/// The operands of an op: `whole` makes the values of all iterations of those that differ between iterations.
+pub(super) fn stacked(
+    rewriter: &mut Rewriter,
+    op: OpId,
+    differs: impl Fn(ValueId) -> bool,
+    mut whole: impl FnMut(&mut Rewriter, ValueId) -> Option<ValueId>,
+) -> Option<Vec<Stacked>> {
+    let operands = rewriter.module.op(op).operands.clone();
+    operands
+        .into_iter()
+        .map(|operand| match differs(operand) {
+            true => whole(rewriter, operand).map(Stacked::Each),
+            false => Some(Stacked::Same(operand)),
+        })
+        .collect()
+}
+
 const PADDING: [&str; 3] = ["edge_padding_low", "edge_padding_high", "interior_padding"];
 
 /// Whether an op has a vectorized form. `each` states which operands differ between iterations.

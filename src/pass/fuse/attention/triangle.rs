@@ -84,7 +84,7 @@ fn position(p: &Pattern, labels: &mut Labels, at: Labeled) -> Option<Position> {
             stablehlo::ADD => {
                 let [x, y] = p.operands_of(op)?;
                 let (known, value) =
-                    p.integer_splat(y).map(|y| (y, x)).or_else(|| Some((p.integer_splat(x)?, y)))?;
+                    p.whole_number(y).map(|y| (y, x)).or_else(|| Some((p.whole_number(x)?, y)))?;
                 offset = offset.checked_add(known)?;
                 value
             }
