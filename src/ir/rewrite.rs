@@ -1,8 +1,8 @@
 //! Rewriting a function in one forward walk.
 
 use super::{
-    Block, BlockId, Data, Definition, Dims, Element, FunctionId, Module, OpBuilder, OpId, OpName, Place,
-    RegionId, ValueId, onnx,
+    Attribute, Block, BlockId, Data, Definition, Dim, Dims, Element, FunctionId, Module, OpBuilder, OpId,
+    OpName, Place, RegionId, Type, ValueId, onnx,
 };
 
 /// Rewrites functions op by op in dominance order.
@@ -137,6 +137,29 @@ impl<'m> Rewriter<'m> {
         let dims: Dims = order.iter().map(|&axis| tensor.dims.get(axis).copied()).collect::<Option<_>>()?;
         let perm: Vec<i64> = order.iter().map(|&axis| axis as i64).collect();
         Some(self.create(onnx::TRANSPOSE, &[value]).ints("perm", &perm).out(element, &dims))
+    }
+
+    /// Inserts an ONNX Reshape in place of an op; the dimensions are at most one unknown, and not 0. A constant keeps its
+    /// elements instead.
+    pub fn reshape(&mut self, place: OpId, value: ValueId, dims: &[Dim]) -> ValueId {
+        let element = self.module.tensor(value).map_or(Element::F32, |ty| ty.element);
+        let ty = self.module.tensor_of(element, dims);
+        let constant = self.module.constant_of(value).map(|id| self.module.constant(id).data.clone());
+        if let (Some(data), Some(origin)) = (constant, self.module.defining_op(value)) {
+            return self.create(onnx::CONSTANT, &[]).at_op(origin).data(ty, data);
+        }
+        let sizes: Vec<i64> = dims.iter().map(|dim| dim.known().unwrap_or(-1)).collect();
+        let shape = self.create(onnx::CONSTANT, &[]).at_op(place).integers(&sizes);
+        self.create(onnx::RESHAPE, &[value, shape]).at_op(place).of(ty)
+    }
+
+    /// Sets an integer attribute of an op.
+    pub fn set_integer(&mut self, op: OpId, name: &str, value: i64) {
+        let module = &mut *self.module;
+        let (name, ty) = (module.symbols.intern(name), module.types.intern(Type::Scalar(Element::I64)));
+        let attributes = &mut module.op_mut(op).attributes;
+        attributes.retain(|(other, _)| *other != name);
+        attributes.push((name, Attribute::Integer(value, ty)));
     }
 
     /// Inserts an ONNX constant that is a list of `i64`.

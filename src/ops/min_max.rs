@@ -5,7 +5,7 @@
 //! same upper half can occur. They are right only if all numbers fit 32 bits, because then equal upper halves mean
 //! equal signs.
 
-use super::Lower;
+use super::{Lower, float_range};
 use crate::ir::{Element, ValueId, onnx};
 
 impl Lower<'_> {
@@ -47,6 +47,28 @@ impl Lower<'_> {
         self.formula([value, low, high], |[value, low, high]| {
             let raised = if is_above { value } else { value.less(low).select(low, value) };
             if is_below { raised } else { high.less(raised).select(high, raised) }
+        })
+    }
+
+    /// A float whose NaN is infinite: the largest number, or the smallest one. If numbers can be infinite too, they are
+    /// halved to have room for it, which is exact but for the last bit of subnormal ones.
+    pub fn nan_beyond(&mut self, value: ValueId, largest: bool) -> ValueId {
+        let range = self.float_range(value);
+        let element = if self.element(value) == Element::F64 { Element::F64 } else { Element::F32 };
+        let number = self.cast(value, element);
+        if !range.nan {
+            return number;
+        }
+        let (end, limit) = if largest { (range.high, 1.0) } else { (range.low, -1.0) };
+        let may_be_infinite = end == limit * f64::INFINITY;
+        self.formula([number], |[x]| {
+            let (is_nan, infinity) = (x.is_nan(), x.beside(limit * f64::INFINITY));
+            let finite = match (may_be_infinite, largest) {
+                (false, _) => x,
+                (true, true) => (x * 0.5).min(float_range::largest(element)),
+                (true, false) => (x * 0.5).max(-float_range::largest(element)),
+            };
+            is_nan.select(infinity, finite)
         })
     }
 

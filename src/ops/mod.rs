@@ -23,6 +23,7 @@ mod elementwise;
 mod expand;
 mod expr;
 mod fft;
+mod float_range;
 mod formula;
 mod fused;
 mod gather;

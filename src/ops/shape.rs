@@ -89,7 +89,6 @@ fn reshape(cx: &mut Lower, op: OpId) -> Lowered {
     let (_, sizes) = cx.result_dims(op, 0)?;
     let declared = cx.operand_dims(op, 0)?;
     let one = Dim::Known(1);
-    let compact = |dims: &[Dim]| dims.iter().copied().filter(|&dim| dim != one).collect::<Dims>();
     if compact(&declared) != compact(&sizes) {
         let operand = cx.full(op, 0)?;
         return Ok(cx.reshape(operand, &sizes).into());
@@ -107,33 +106,75 @@ fn reshape(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(cx.aligned(operand, &sizes).into())
 }
 
-/// One index of a dimension, which then goes: a Gather with a scalar index is faster than a Slice and a Reshape, unless
-/// it takes many single elements.
+/// One index of a dimension, which then goes: a Gather with a scalar index is faster than a Slice or a Gather and a Reshape,
+/// unless it takes many single elements.
 fn picked(cx: &mut Lower, op: OpId) -> Result<Option<ValueId>, LowerError> {
     const MANY: i64 = 1024;
 
-    let operand = cx.module.op(op).operands.first().copied();
-    let Some(slice) = operand.and_then(|operand| cx.module.defined_by(operand, stablehlo::SLICE)) else {
-        return Ok(None);
-    };
-    let (whole, part) = (cx.operand_dims(slice, 0)?, cx.operand_dims(op, 0)?);
+    let (part, declared) = (cx.operand(op, 0)?, cx.operand_dims(op, 0)?);
     let (element, result) = cx.result_dims(op, 0)?;
-    let mut cut = (0..whole.len()).filter(|&axis| whole[axis] != part[axis]);
-    let (Some(axis), None) = (cut.next(), cut.next()) else { return Ok(None) };
-    let start = cx.attributes(slice).sizes("start_indices")?[axis].known();
-    let mut kept = whole.clone();
-    kept.remove(axis);
+    let Some((whole, axis, index)) = one_index(cx, part) else { return Ok(None) };
+    let mut kept = cx.dims(whole);
+    let size = kept.remove(axis);
     let count = kept.iter().try_fold(1i64, |count, dim| count.checked_mul(dim.known()?));
-    let is_fast = axis + 1 < whole.len() || count.is_some_and(|count| count < MANY);
-    let Some(start) = start.filter(|_| part[axis] == Dim::Known(1) && kept == result && is_fast) else {
-        return Ok(None);
-    };
-    let full = cx.full(slice, 0)?;
-    if result.contains(&Dim::Known(0)) || cx.module.constant_of(full).is_some() {
+    let is_fast = axis < kept.len() || count.is_some_and(|count| count < MANY);
+    // A single element that is not picked by the program itself is joined with its neighbors again.
+    let slice = cx.module.op(op).operands.first().and_then(|&operand| cx.module.defining_op(operand));
+    let is_own = slice
+        .is_some_and(|slice| matches!(cx.module.op(slice).name, stablehlo::SLICE | stablehlo::DYNAMIC_SLICE));
+    let is_wanted = !compact(&kept).is_empty() || is_own && kept == result;
+    let has_index = cx.dims(part) == declared && compact(&kept) == compact(&result) && is_wanted;
+    if !has_index || !is_fast || result.contains(&Dim::Known(0)) || cx.module.constant_of(whole).is_some() {
         return Ok(None);
     }
-    let index = cx.integer(Element::I64, start);
-    Ok(Some(cx.node(onnx::GATHER, &[full, index]).int("axis", axis as i64).out(element, &result)))
+    let index = match index {
+        Index::Known(index) => cx.integer(Element::I64, index),
+        Index::Computed(index) => cx.reshape(index, SCALAR),
+    };
+    // A value that a Reshape gave dimensions of one element is picked from without them.
+    let (mut from, mut place) = (whole, axis);
+    if let Some([before, _]) = cx.module.defining_operands(whole, onnx::RESHAPE)
+        && let Some(own) = (0..=result.len()).find(|&own| compact(&result[..own]) == compact(&kept[..axis]))
+    {
+        let mut dims = result.clone();
+        dims.insert(own, size);
+        if cx.dims(before) == dims {
+            (from, place, kept) = (before, own, result.clone());
+        }
+    }
+    let picked = cx.node(onnx::GATHER, &[from, index]).int("axis", place as i64).out(element, &kept);
+    Ok(Some(cx.reshape(picked, &result)))
+}
+
+/// An index along a dimension.
+enum Index {
+    Known(i64),
+    Computed(ValueId),
+}
+
+/// The value of which another is the part at one index of a dimension, and the dimension.
+fn one_index(cx: &Lower, part: ValueId) -> Option<(ValueId, usize, Index)> {
+    let op = cx.module.defining_op(part)?;
+    match (cx.module.op(op).name, &cx.module.op(op).operands[..]) {
+        (onnx::SLICE, &[whole, starts, _, axes]) => {
+            let (&[start], &[axis]) = (&cx.known_integers(starts)?[..], &cx.known_integers(axes)?[..]) else {
+                return None;
+            };
+            let axis = usize::try_from(axis).ok()?;
+            (cx.dims(part)[axis] == Dim::Known(1)).then_some((whole, axis, Index::Known(start)))
+        }
+        (onnx::GATHER, &[whole, indices]) => {
+            let axis = usize::try_from(cx.attributes(op).integer("axis").ok()?).ok()?;
+            let is_one = cx.dims(indices)[..] == [Dim::Known(1)];
+            is_one.then_some((whole, axis, Index::Computed(indices)))
+        }
+        _ => None,
+    }
+}
+
+/// The dimensions that have not one element.
+fn compact(dims: &[Dim]) -> Dims {
+    dims.iter().copied().filter(|&dim| dim != Dim::Known(1)).collect()
 }
 
 fn transpose(cx: &mut Lower, op: OpId) -> Lowered {
@@ -150,8 +191,36 @@ fn slice(cx: &mut Lower, op: OpId) -> Lowered {
     let (starts, limits) =
         (cx.attributes(op).sizes("start_indices")?, cx.attributes(op).sizes("limit_indices")?);
     let steps = cx.attributes(op).integers("strides")?;
+    if let Some(sliced) = sliced_reverse(cx, op, (starts.clone(), limits.clone(), steps.clone()))? {
+        return Ok(sliced.into());
+    }
     let operand = cx.full(op, 0)?;
     Ok(cx.slice(operand, &starts, &limits, &steps).into())
+}
+
+/// Merges a reversal and a slice of its result into one slice with a negative step.
+fn sliced_reverse(
+    cx: &mut Lower,
+    op: OpId,
+    (mut starts, mut limits, mut steps): (Dims, Dims, Vec<i64>),
+) -> Result<Option<ValueId>, LowerError> {
+    let operand = cx.module.op(op).operands.first().copied();
+    let Some(reverse) = operand.and_then(|operand| cx.module.defined_by(operand, stablehlo::REVERSE)) else {
+        return Ok(None);
+    };
+    let (whole, (_, part)) = (cx.operand_dims(op, 0)?, cx.result_dims(op, 0)?);
+    for axis in cx.attributes(reverse).positions("dimensions")? {
+        let (Some(size), Some(start), Some(count)) =
+            (whole[axis].known(), starts[axis].known(), part[axis].known().filter(|&count| count > 0))
+        else {
+            return Ok(None);
+        };
+        let last = size - 1 - (start + (count - 1) * steps[axis]);
+        (starts[axis], limits[axis], steps[axis]) =
+            (Dim::Known(size - 1 - start), Dim::Known(last - 1), -steps[axis]);
+    }
+    let operand = cx.full(reverse, 0)?;
+    Ok(Some(cx.slice(operand, &starts, &limits, &steps)))
 }
 
 fn reverse(cx: &mut Lower, op: OpId) -> Lowered {
@@ -201,33 +270,7 @@ fn concatenate(cx: &mut Lower, op: OpId) -> Lowered {
     if operands.is_empty() {
         return Ok(empty.into());
     }
-    if let Some(stacked) = stacked(cx, &operands, axis) {
-        return Ok(stacked.into());
-    }
-    Ok(cx.concat(&operands, axis).into())
-}
-
-/// Parts that got a dimension of one element, along which they are joined, as `jnp.stack` prints it: without that
-/// dimension they are joined along the next one, and one Reshape replaces those of the parts.
-fn stacked(cx: &mut Lower, operands: &[ValueId], axis: usize) -> Option<ValueId> {
-    let one = Dim::Known(1);
-    let mut dims = cx.dims(operands[0]);
-    let is_stack = operands.len() > 1 && axis + 1 < dims.len() && !dims.contains(&Dim::Known(0));
-    if !is_stack || operands.iter().any(|&operand| cx.dims(operand)[axis] != one) {
-        return None;
-    }
-    let parts: Vec<ValueId> = operands
-        .iter()
-        .map(|&operand| {
-            let [part, _] = cx.module.defining_operands(operand, onnx::RESHAPE)?;
-            let mut without = cx.dims(operand);
-            without.remove(axis);
-            (cx.dims(part) == without).then_some(part)
-        })
-        .collect::<Option<_>>()?;
-    dims[axis] = Dim::Known(parts.len() as i64);
-    let joined = cx.concat(&parts, axis);
-    Some(cx.reshape(joined, &dims))
+    Ok(cx.stack_or_concat(&operands, axis).into())
 }
 
 fn iota(cx: &mut Lower, op: OpId) -> Lowered {
@@ -250,6 +293,39 @@ fn pad(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 impl Lower<'_> {
+    /// The operands in a row along a dimension. Those that got it by a Reshape, as `jnp.stack` prints it, are joined without
+    /// it, and one Reshape replaces theirs.
+    pub fn stack_or_concat(&mut self, operands: &[ValueId], axis: usize) -> ValueId {
+        self.stacked(operands, axis).unwrap_or_else(|| self.concat(operands, axis))
+    }
+
+    fn stacked(&mut self, operands: &[ValueId], axis: usize) -> Option<ValueId> {
+        let mut dims = self.dims(operands[0]);
+        let is_single = |&operand: &ValueId| self.dims(operand)[axis] == Dim::Known(1);
+        if operands.len() < 2 || dims.contains(&Dim::Known(0)) || !operands.iter().all(is_single) {
+            return None;
+        }
+        let part =
+            |&operand: &ValueId| self.module.defining_operands(operand, onnx::RESHAPE).map(|[part, _]| part);
+        let parts: Vec<ValueId> = operands.iter().map(part).collect::<Option<_>>()?;
+        // A Reshape of a Reshape is one.
+        if parts.iter().all(|&part| self.module.defined_by(part, onnx::RESHAPE).is_some()) {
+            return None;
+        }
+        let own = self.dims(parts[0]);
+        let mut without = dims.clone();
+        without.remove(axis);
+        if compact(&own) != compact(&without) || parts.iter().any(|&part| self.dims(part) != own) {
+            return None;
+        }
+        // What is before the new dimension is before the one along which the parts are joined.
+        let place = (0..own.len()).find(|&place| compact(&own[..place]) == compact(&dims[..axis]));
+        let place = if own == without { (axis < own.len()).then_some(axis) } else { place }?;
+        dims[axis] = Dim::Known(parts.len() as i64);
+        let joined = self.concat(&parts, place);
+        Some(self.reshape(joined, &dims))
+    }
+
     /// Permutes the value's dimensions to the order of their targets.
     fn in_order(&mut self, value: ValueId, dims: &[i64]) -> ValueId {
         let mut order: Vec<i64> = (0..dims.len() as i64).collect();

@@ -100,8 +100,11 @@ impl Lower<'_> {
             | onnx::GATHER_ND => vec![merged(&of(0))],
             onnx::CAST => {
                 let own = ValueRange::of(element);
-                let from = of(0);
                 let source = self.element(operands[0]);
+                if source.is_float() {
+                    return self.truncated(operands[0], own).map_or_else(any, |range| vec![range]);
+                }
+                let from = of(0);
                 let whole = source.is_integer() || source == Element::Bool;
                 let fits = |range: &ValueRange| range.low >= own.low && range.high <= own.high;
                 let wraps = element == Element::U64 || source == Element::U64;
@@ -189,6 +192,15 @@ impl Lower<'_> {
             }
             _ => any(),
         }
+    }
+
+    /// The range of a float that is truncated toward zero, if all of it fits.
+    fn truncated(&self, float: ValueId, own: ValueRange) -> Option<ValueRange> {
+        let range = self.float_range(float);
+        // Integers up to this magnitude are floats.
+        let is_exact = range.low.abs().max(range.high.abs()) < (1u64 << 53) as f64 && !range.nan;
+        let truncated = ValueRange { low: range.low as i64, high: range.high as i64 };
+        (is_exact && truncated.low >= own.low && truncated.high <= own.high).then_some(truncated)
     }
 
     fn constant_ranges(&self, value: ValueId, width: usize) -> Option<Vec<ValueRange>> {

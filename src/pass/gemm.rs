@@ -1,74 +1,190 @@
-//! Writes products as Gemm, with a bias or a transposed constant.
+//! Writes products of matrices as Gemm.
 //!
-//! - A product of matrices plus a bias is one Gemm.
-//! - A constant that is also read untransposed, as a table of embeddings that also makes the logits, is not stored twice.
-//!   ONNX Runtime would transpose it while it loads the model; Gemm reads it as it is.
+//! ONNX Runtime fuses a Gemm with the activation after it, which it does not do for MatMul, and starts its kernel sooner.
+//! A Gemm also takes what surrounds the product: Transposes of operands and of the result, a number that scales the result,
+//! and an addend such as a bias or a residual.
+//!
+//! A constant that is also read untransposed, as a table of embeddings that also makes the logits, is not stored twice.
+//! ONNX Runtime would transpose it while it loads the model; Gemm reads it as it is.
 
 use super::Context;
 use super::canonicalize::remove_dead;
 use super::module_tree::Paths;
-use super::products::product_and_bias;
-use crate::ir::{Element, Module, OpId, Rewriter, ValueId, onnx, use_counts_by_block};
-use crate::ops::OpAttributes;
+use crate::ir::{Dim, Element, Module, OpId, Rewriter, ValueId, onnx, use_counts_by_block};
+use crate::ops::{OpAttributes, known_number};
+use crate::source::Source;
 
 /// Runs the pass on all functions.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
-    let mut products =
-        Products { uses: use_counts_by_block(module), paths: cx.options.keep_functions.then(Paths::new) };
-    let is_biased = Rewriter::replace_ops(module, &mut |rewriter, op| products.with_bias(rewriter, op));
-    let is_transposed = Rewriter::replace_ops(module, &mut of_transposed);
-    if is_biased || is_transposed {
-        remove_dead(module);
+    let paths = cx.options.keep_functions.then(Paths::new);
+    let mut products = Products { source: cx.source, uses: use_counts_by_block(module), paths };
+    let is_flat = Rewriter::replace_ops(module, &mut of_transposed);
+    if !Rewriter::replace_ops(module, &mut |rewriter, op| products.of_matrices(rewriter, op)) {
+        if is_flat {
+            remove_dead(module);
+        }
+        return;
+    }
+    remove_dead(module);
+    // Each takes the Gemm that the one before it left.
+    for rule in [Products::transposed, Products::scaled, Products::with_addend] {
+        products.uses = use_counts_by_block(module);
+        if Rewriter::replace_ops(module, &mut |rewriter, op| rule(&mut products, rewriter, op)) {
+            remove_dead(module);
+        }
     }
 }
 
-struct Products {
+struct Products<'a> {
+    source: &'a Source,
     uses: Vec<u32>,
     /// The modules of ops, if modules become functions.
     paths: Option<Paths>,
 }
 
-impl Products {
-    /// Replaces the addition of a bias to a product of matrices.
-    fn with_bias(&mut self, rewriter: &mut Rewriter, op: OpId) -> Option<()> {
-        let module = &*rewriter.module;
-        let [value, bias] = product_and_bias(module, op)?;
-        let product = module.defining_op(value)?;
-        let &[x, matrix] = &module.op(product).operands[..] else { return None };
-        let is_matrix = |value: ValueId| module.tensor(value).is_some_and(|ty| ty.rank() == 2);
-        let is_alone = self.uses.get(value.index()) == Some(&1);
-        if !is_alone || ![x, matrix, value].into_iter().all(is_matrix) || !has_gemm(module, value) {
-            return None;
+/// The attributes of a Gemm without an addend.
+#[derive(Clone, Copy)]
+struct Factors {
+    operands: [ValueId; 2],
+    transposed: [bool; 2],
+    scale: f32,
+}
+
+impl Factors {
+    /// Creates a Gemm.
+    fn create(self, rewriter: &mut Rewriter, addend: Option<ValueId>, like: ValueId) -> ValueId {
+        let operands: Vec<ValueId> = self.operands.into_iter().chain(addend).collect();
+        let mut gemm = rewriter.create(onnx::GEMM, &operands);
+        for (name, _) in ["transA", "transB"].into_iter().zip(self.transposed).filter(|(_, is)| *is) {
+            gemm = gemm.int(name, 1);
         }
-        if self.paths.as_mut().is_some_and(|paths| paths.of(module, product) != paths.of(module, op)) {
-            return None;
+        if self.scale != 1.0 {
+            gemm = gemm.float("alpha", self.scale);
         }
-        let result = module.op(op).results[0];
-        let transposed = transposed_constant(module, matrix);
-        let operands = [x, transposed.unwrap_or(matrix), bias];
-        let gemm = rewriter.create(onnx::GEMM, &operands);
-        let gemm = if transposed.is_some() { gemm.int("transB", 1) } else { gemm };
-        let gemm = gemm.like(result);
-        rewriter.replace(result, gemm);
-        Some(())
+        gemm.like(like)
     }
 }
 
-/// Whether Gemm takes the elements of a product. ONNX Runtime 1.17 fuses a Gemm of `f64` and the activation after it, for
-/// which it has no kernel.
-fn has_gemm(module: &Module, product: ValueId) -> bool {
-    module.tensor(product).is_some_and(|ty| ty.element == Element::F32)
+impl Products<'_> {
+    /// Replaces a product of matrices, and reads its operands without their Transposes.
+    fn of_matrices(&mut self, rewriter: &mut Rewriter, op: OpId) -> Option<()> {
+        let module = &*rewriter.module;
+        let &[a, b] = matrices(module, op)? else { return None };
+        let result = module.op(op).results[0];
+        let mut factors = Factors { operands: [a, b], transposed: [false; 2], scale: 1.0 };
+        for (operand, transposed) in factors.operands.iter_mut().zip(&mut factors.transposed) {
+            if let Some((before, transpose)) = transposed_matrix(module, *operand)
+                && (module.constant_of(before).is_some()
+                    || self.is_alone(*operand) && !self.parts_modules(module, transpose, op))
+            {
+                (*operand, *transposed) = (before, true);
+            }
+        }
+        let gemm = factors.create(rewriter, None, result);
+        rewriter.replace(result, gemm);
+        Some(())
+    }
+
+    /// Replaces the Transpose of a Gemm: the operands change places.
+    fn transposed(&mut self, rewriter: &mut Rewriter, op: OpId) -> Option<()> {
+        let result = *rewriter.module.op(op).results.first()?;
+        let (value, _) = transposed_matrix(rewriter.module, result)?;
+        let Factors { operands: [a, b], transposed: [first, second], scale } =
+            self.factors(rewriter.module, value, op)?;
+        let factors = Factors { operands: [b, a], transposed: [!second, !first], scale };
+        let gemm = factors.create(rewriter, None, result);
+        rewriter.replace(result, gemm);
+        Some(())
+    }
+
+    /// Replaces the product of a Gemm and a number.
+    fn scaled(&mut self, rewriter: &mut Rewriter, op: OpId) -> Option<()> {
+        let module = &*rewriter.module;
+        let (operation, result) = (module.op(op), *module.op(op).results.first()?);
+        let &[x, y] = &operation.operands[..] else { return None };
+        if operation.name != onnx::MUL {
+            return None;
+        }
+        let (factors, number) = [(x, y), (y, x)].into_iter().find_map(|(product, scale)| {
+            let number = known_number(module, self.source, scale).filter(|number| number.is_finite())?;
+            let is_whole = module.value_type(product) == module.value_type(result);
+            Some((self.factors(module, product, op).filter(|_| is_whole)?, number as f32))
+        })?;
+        let gemm = Factors { scale: factors.scale * number, ..factors }.create(rewriter, None, result);
+        rewriter.replace(result, gemm);
+        Some(())
+    }
+
+    /// Replaces the sum of a Gemm and a value that broadcasts to it.
+    fn with_addend(&mut self, rewriter: &mut Rewriter, op: OpId) -> Option<()> {
+        let module = &*rewriter.module;
+        let (operation, result) = (module.op(op), *module.op(op).results.first()?);
+        let &[x, y] = &operation.operands[..] else { return None };
+        if operation.name != onnx::ADD {
+            return None;
+        }
+        let whole = module.tensor(result)?;
+        let (factors, addend) = [(x, y), (y, x)].into_iter().find_map(|(product, addend)| {
+            let dims = &module.tensor(addend)?.dims;
+            let fits = |(own, all): (&Dim, &Dim)| own == all || *own == Dim::Known(1);
+            let broadcasts = dims.len() <= 2 && dims.iter().rev().zip(whole.dims.iter().rev()).all(fits);
+            let is_whole = module.value_type(product) == module.value_type(result);
+            Some((self.factors(module, product, op).filter(|_| broadcasts && is_whole)?, addend))
+        })?;
+        let gemm = factors.create(rewriter, Some(addend), result);
+        rewriter.replace(result, gemm);
+        Some(())
+    }
+
+    /// The Gemm of which a value is the result, if it has no addend, only this op reads it, and both may become one op.
+    fn factors(&mut self, module: &Module, value: ValueId, reader: OpId) -> Option<Factors> {
+        let op = module.defined_by(value, onnx::GEMM).filter(|_| self.is_alone(value))?;
+        let operands = <[ValueId; 2]>::try_from(&module.op(op).operands[..]).ok()?;
+        let attributes = OpAttributes::of(module, op);
+        let is_set = |name: &'static str| attributes.integer(name).is_ok_and(|set| set == 1);
+        let transposed = [is_set("transA"), is_set("transB")];
+        let scale = attributes.float("alpha").map_or(1.0, |scale| scale as f32);
+        (!self.parts_modules(module, op, reader)).then_some(Factors { operands, transposed, scale })
+    }
+
+    fn is_alone(&self, value: ValueId) -> bool {
+        self.uses.get(value.index()) == Some(&1)
+    }
+
+    /// Whether two ops belong to different modules, if modules become functions.
+    fn parts_modules(&mut self, module: &Module, first: OpId, second: OpId) -> bool {
+        self.paths.as_mut().is_some_and(|paths| paths.of(module, first) != paths.of(module, second))
+    }
 }
 
-/// The constant matrix of which a value is the transpose.
-fn transposed_constant(module: &Module, value: ValueId) -> Option<ValueId> {
+/// The operands of a product of two matrices for which ONNX Runtime has a Gemm. It fuses a Gemm of `f64` and the activation
+/// after it, for which release 1.17 has no kernel. It computes products of quantized matrices in integers, but not a Gemm
+/// without an addend.
+fn matrices(module: &Module, op: OpId) -> Option<&[ValueId]> {
+    let operands = &module.op(op).operands[..];
+    if module.op(op).name != onnx::MAT_MUL {
+        return None;
+    }
+    let is_matrix = |&value: &ValueId| {
+        let ty = module.tensor(value);
+        ty.is_some_and(|ty| ty.element == Element::F32 && ty.rank() == 2)
+            && module.defined_by(value, onnx::DEQUANTIZE_LINEAR).is_none()
+    };
+    // The sum of no products is not defined in all releases.
+    let length = module.tensor(*operands.first()?)?.dims.last()?.known();
+    (operands.iter().all(is_matrix) && length.is_some_and(|length| length > 0)).then_some(operands)
+}
+
+/// The matrix of which a value is the transpose, and the Transpose.
+fn transposed_matrix(module: &Module, value: ValueId) -> Option<(ValueId, OpId)> {
     let transpose = module.defined_by(value, onnx::TRANSPOSE)?;
     let order = OpAttributes::of(module, transpose).positions("perm").ok()?;
-    let &constant = module.op(transpose).operands.first()?;
-    (order == [1, 0] && module.constant_of(constant).is_some()).then_some(constant)
+    let &before = module.op(transpose).operands.first()?;
+    (order == [1, 0]).then_some((before, transpose))
 }
 
-/// Replaces a product with a transposed constant. All dimensions of the left operand but the last are rows.
+/// Replaces a product of rank 3 or more with a transposed constant matrix. All dimensions of the left operand but the last
+/// are rows.
 fn of_transposed(rewriter: &mut Rewriter, op: OpId) -> Option<()> {
     let module = &*rewriter.module;
     if module.op(op).name != onnx::MAT_MUL {
@@ -77,20 +193,18 @@ fn of_transposed(rewriter: &mut Rewriter, op: OpId) -> Option<()> {
     let (&[x, matrix], &[result]) = (&module.op(op).operands[..], &module.op(op).results[..]) else {
         return None;
     };
-    let constant = transposed_constant(module, matrix).filter(|_| has_gemm(module, result))?;
+    let (constant, _) = transposed_matrix(module, matrix)?;
     let (read, made) = (module.tensor(x)?.clone(), module.tensor(result)?.clone());
+    if module.constant_of(constant).is_none() || made.element != Element::F32 || read.rank() < 3 {
+        return None;
+    }
     let last = read.dims.last()?.known().filter(|&last| last > 0)?;
     let columns = made.dims.last()?.known().filter(|&columns| columns > 0)?;
-    if read.rank() == 2 {
-        let product = rewriter.create(onnx::GEMM, &[x, constant]).int("transB", 1).like(result);
-        rewriter.replace(result, product);
-        return Some(());
-    }
     // A Reshape computes one size.
     let outer = made.dims.get(..made.rank().checked_sub(1)?)?;
     let unknown = outer.iter().filter(|dim| dim.known().is_none()).count();
     let is_empty = outer.iter().any(|dim| dim.known() == Some(0));
-    if read.rank() < 2 || unknown > 1 || is_empty {
+    if unknown > 1 || is_empty {
         return None;
     }
     let rows = module.dim_exprs.product(outer.iter().copied());

@@ -14,6 +14,7 @@ mod drop_assertions;
 mod drop_effects;
 mod dynamic_batch;
 mod emulate_small_floats;
+mod flatten;
 mod fuse;
 mod gemm;
 mod half_floats;
@@ -43,6 +44,7 @@ mod residual_sums;
 mod scaled_weights;
 mod signed_zeros;
 mod simplify_reductions;
+mod sink_reshapes;
 mod target_bits;
 mod target_forms;
 mod target_integers;
@@ -250,6 +252,11 @@ pub const PIPELINE: &[Pass] = &[
         trim_constants::run,
     ),
     Pass::new(
+        "sink_reshapes",
+        "a Reshape of a product moves after its bias and its scale",
+        sink_reshapes::run,
+    ),
+    Pass::new(
         "product_scales",
         "scales by column become part of the constant matrix of the product before them",
         product_scales::run,
@@ -259,7 +266,17 @@ pub const PIPELINE: &[Pass] = &[
         "residuals are a Sum with the bias of a product, which ONNX Runtime runs faster than Add before a norm",
         residual_sums::run,
     ),
-    Pass::new("gemm", "products of matrices are a Gemm with their bias or a transposed constant", gemm::run),
+    Pass::new(
+        "contributed",
+        "projections and attention, and a bias and Gelu, are ops of ONNX Runtime, if it is the target",
+        contributed::run,
+    ),
+    Pass::new(
+        "flatten",
+        "tensors are matrices between products with matrices, where ONNX Runtime would reshape them for each",
+        flatten::run,
+    ),
+    Pass::new("gemm", "products of matrices are a Gemm, with what is added, a scale and Transposes", gemm::run),
     Pass::new(
         "prevent_ort_fusions",
         "patterns that ONNX Runtime would fuse incorrectly are rewritten",
@@ -280,11 +297,6 @@ pub const PIPELINE: &[Pass] = &[
         "target_integers",
         "integer arithmetic takes the form that the target computes exactly",
         target_integers::run,
-    ),
-    Pass::new(
-        "contributed",
-        "projections and attention, and a bias and Gelu, are ops of ONNX Runtime, if it is the target",
-        contributed::run,
     ),
     Pass::new(
         "check_target",

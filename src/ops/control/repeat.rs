@@ -83,7 +83,7 @@ impl While {
                 rows.reverse();
             }
             if !rows.is_empty() {
-                state[write.carried] = cx.concat(&rows, 0);
+                state[write.carried] = cx.stack_or_concat(&rows, 0);
             }
         }
         Ok(state.into_iter().collect())

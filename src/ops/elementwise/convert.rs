@@ -6,6 +6,7 @@ use crate::ir::stablehlo;
 use crate::ir::{Element, OpId, SmallFloat, ValueId, onnx};
 use crate::ops::Elements;
 use crate::ops::constant::integer_limits;
+use crate::ops::float_range::float_limits;
 use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{elementwise, rule};
 use crate::ops::{Lower, Lowered};
@@ -55,7 +56,7 @@ fn within(cx: &mut Lower, x: ValueId, to: Element) -> ValueId {
 /// that the operand's range makes unnecessary.
 pub(in crate::ops) fn truncate(cx: &mut Lower, x: ValueId, to: Element) -> ValueId {
     let (lowest, highest) = float_limits(to);
-    let range = Range::of(cx, x, 8);
+    let range = cx.float_range(x);
     let wide_enough = matches!(cx.element(x), Element::F32 | Element::F64);
     cx.formula([x], |[x]| {
         let mut x = if wide_enough { x } else { x.cast(Element::F32) };
@@ -96,80 +97,6 @@ fn narrow(x: Term, to: Element) -> Term {
     }
 }
 
-/// The limits of an integer type; the highest number of 64 bits is rounded up.
-fn float_limits(element: Element) -> (f64, f64) {
-    let (lowest, highest) = integer_limits(element);
-    let highest = if element == Element::U64 { u64::MAX as f64 } else { highest as f64 };
-    (lowest as f64, highest)
-}
-
-/// The numbers that a float can be.
-#[derive(Clone, Copy, Debug)]
-struct Range {
-    low: f64,
-    high: f64,
-    nan: bool,
-}
-
-impl Range {
-    const ANY: Self = Self { low: f64::NEG_INFINITY, high: f64::INFINITY, nan: true };
-
-    /// The range of a lowered value from the ops that compute it, at most `depth` of them.
-    fn of(cx: &Lower, value: ValueId, depth: u32) -> Self {
-        if let Some(number) = cx.known_number(value) {
-            let nan = number.is_nan();
-            return if nan { Self::ANY } else { Self { low: number, high: number, nan } };
-        }
-        let Some(op) = cx.module.defining_op(value).filter(|_| depth > 0) else { return Self::ANY };
-        let Some(&operand) = cx.module.op(op).operands.first() else { return Self::ANY };
-        let number = |index: usize| {
-            let operand = cx.module.op(op).operands.get(index).copied()?;
-            cx.known_number(operand).filter(|number| !number.is_nan())
-        };
-        match cx.module.op(op).name {
-            onnx::CAST => {
-                let from = cx.element(operand);
-                match from {
-                    // A number may be rounded to the next float outside.
-                    _ if from.is_integer() || from == Element::Bool => {
-                        let (low, high) = float_limits(from);
-                        let (low, high) =
-                            if from.bits() > 8 { (low * 1.01, high * 1.01) } else { (low, high) };
-                        Self { low, high, nan: false }
-                    }
-                    _ => Self::ANY,
-                }
-            }
-            onnx::CLIP => match (number(1), number(2)) {
-                (Some(low), Some(high)) if low <= high => {
-                    Self { low, high, ..Self::of(cx, operand, depth - 1) }
-                }
-                _ => Self::ANY,
-            },
-            onnx::SIGMOID => Self { low: 0.0, high: 1.0, ..Self::of(cx, operand, depth - 1) },
-            onnx::TANH | onnx::SIGN => Self { low: -1.0, high: 1.0, ..Self::of(cx, operand, depth - 1) },
-            onnx::FLOOR | onnx::CEIL | onnx::ROUND => {
-                let Self { low, high, nan } = Self::of(cx, operand, depth - 1);
-                Self { low: low.floor(), high: high.ceil(), nan }
-            }
-            onnx::RESHAPE | onnx::TRANSPOSE | onnx::SLICE | onnx::EXPAND | onnx::IDENTITY => {
-                Self::of(cx, operand, depth - 1)
-            }
-            onnx::WHERE => {
-                let &[condition, yes, no] = &cx.module.op(op).operands[..] else { return Self::ANY };
-                let (yes, range) = (Self::of(cx, yes, depth - 1), Self::of(cx, no, depth - 1));
-                let replaces_nan = cx.module.defining_operands(condition, onnx::IS_NAN) == Some([no]);
-                Self {
-                    low: yes.low.min(range.low),
-                    high: yes.high.max(range.high),
-                    nan: yes.nan || range.nan && !replaces_nan,
-                }
-            }
-            _ => Self::ANY,
-        }
-    }
-}
-
 /// The float of an element type that was converted to this integer and is equal to it: an integral number in range. It
 /// may be -0.
 pub(in crate::ops) fn before_conversion(cx: &Lower, value: ValueId, element: Element) -> Option<ValueId> {
@@ -177,7 +104,7 @@ pub(in crate::ops) fn before_conversion(cx: &Lower, value: ValueId, element: Ele
     if cx.element(float) != element || !element.is_float() || !is_integral(cx, float, 4) {
         return None;
     }
-    let (range, (lowest, highest)) = (Range::of(cx, float, 8), float_limits(cx.element(value)));
+    let (range, (lowest, highest)) = (cx.float_range(float), float_limits(cx.element(value)));
     (!range.nan && lowest <= range.low && range.high <= highest).then_some(float)
 }
 

@@ -232,20 +232,14 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, found: ArgReduction) -> Lowered {
         let node = if choice.last { node.int("select_last_index", 1) } else { node };
         node.out(Element::I64, &with_axis(&kept, axis))
     };
-    let ordered = cx.ordered(value);
-    let mut places = pick(cx, if choice.largest { onnx::ARG_MAX } else { onnx::ARG_MIN }, ordered);
-    let mut sizes = with_axis(&kept, axis);
-    if element.is_float() && nan_wins {
-        // ONNX Runtime ignores every NaN except one that is the first element.
-        let is_nan = cx.elementwise_to(onnx::IS_NAN, &[value], Element::Bool);
-        let marks = cx.cast(is_nan, Element::F32);
-        let first = pick(cx, onnx::ARG_MAX, marks);
-        let any =
-            cx.node(onnx::GATHER_ELEMENTS, &[is_nan, first]).int("axis", axis).out(Element::Bool, &sizes);
-        places = cx.node(onnx::WHERE, &[any, first, places]).like(places);
-    } else if element.is_float() {
+    // ONNX Runtime ignores every NaN except one that is the first element.
+    let ordered =
+        if element.is_float() && nan_wins { cx.nan_beyond(value, choice.largest) } else { cx.ordered(value) };
+    if element.is_float() && !nan_wins {
         cx.report_nan(op);
     }
+    let places = pick(cx, if choice.largest { onnx::ARG_MAX } else { onnx::ARG_MIN }, ordered);
+    let mut sizes = with_axis(&kept, axis);
     // The element at the index is the extremum, or the winning NaN.
     let values = cx.node(onnx::GATHER_ELEMENTS, &[value, places]).int("axis", axis).out(element, &sizes);
     sizes.remove(axis as usize);

@@ -17,7 +17,7 @@ impl Lower<'_> {
             _ if key.zeros == Zeros::Signed && self.reads_signs("-0 and a negative NaN") => {
                 self.bits(operand)
             }
-            _ => self.number_then_nan(operand),
+            _ => self.nan_beyond(operand, true),
         }
     }
 
@@ -25,17 +25,6 @@ impl Lower<'_> {
     fn signed(&mut self, value: ValueId) -> ValueId {
         let bits = self.cast(value, Element::I64);
         self.flip_sign(bits)
-    }
-
-    /// A float whose NaN comes after infinity. Numbers are halved to have room for it, which is exact but for the last
-    /// bit of subnormal ones.
-    fn number_then_nan(&mut self, value: ValueId) -> ValueId {
-        let (element, largest) = match self.element(value) {
-            Element::F64 => (Element::F64, f64::MAX),
-            _ => (Element::F32, f64::from(f32::MAX)),
-        };
-        let number = self.cast(value, element);
-        self.formula([number], |[x]| x.is_nan().select(x.beside(f64::INFINITY), (x * 0.5).min(largest)))
     }
 
     /// Bits in total order; where the signs of NaN and zero do not count, they are positive.

@@ -1,12 +1,10 @@
 //! `sort` and `top_k`, by ONNX's `TopK`, which is stable: among equal elements it takes the lower index first.
 //!
-//! `TopK` does not order NaN, so floats are sorted by a key. If all NaN are equal and the largest, as in JAX's
-//! comparators, the key is an `f64`, which represents every smaller float: infinity becomes 1e300, and NaN becomes
-//! infinity. `f64` itself is sorted twice: by its numbers, then by whether they are NaN.
+//! `TopK` does not order NaN, so floats are sorted by a key in which NaN is infinity and all numbers are finite: they are
+//! halved, and infinity becomes the largest number. Where the range of the numbers excludes infinity, they stay as they are.
 //!
-//! The total order, which `top_k` uses, distinguishes the signs of zero and NaN. Under `--strict-nan` the key is the
-//! bits as an integer, which needs the `BitCast` of opset 26. Otherwise 1e-300 with the sign of the reciprocal is
-//! added to the `f64` key, which only changes zeros; negative NaN then counts as positive.
+//! The total order, which `top_k` uses, distinguishes the signs of zero and NaN. The key is then the bits as an integer,
+//! which need the `BitCast` of opset 26, or else the same key as above: zeros are equal, and negative NaN counts as positive.
 //!
 //! Several keys are sorted one after the other, the last one first. Where a comparator is not a lexicographic order of
 //! its arguments (see [`comparator`]), every pair is compared: see [`pairs`].

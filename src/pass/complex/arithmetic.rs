@@ -84,6 +84,30 @@ impl<'f> Complex<'f> {
     }
 }
 
+impl Splitter<'_, '_> {
+    /// The magnitude of which an op is the square, if nothing else reads it.
+    pub(super) fn squared_magnitude(&self, op: OpId) -> Option<OpId> {
+        let operation = self.module.op(op);
+        let &value = match (operation.name, &operation.operands[..]) {
+            (chlo::SQUARE, [value]) => value,
+            (stablehlo::MULTIPLY, [value, other]) if value == other => value,
+            _ => return None,
+        };
+        let magnitude = self.module.defined_by(value, stablehlo::ABS)?;
+        let &number = self.module.op(magnitude).operands.first()?;
+        let reads = u32::try_from(operation.operands.len()).ok()?;
+        let is_alone = self.uses.get(value.index()) == Some(&reads);
+        (is_alone && self.forms.contains_key(&number)).then_some(magnitude)
+    }
+
+    /// The square of a magnitude is the sum of the squares of the parts. It is out of range exactly where they are.
+    pub(super) fn square(&mut self, op: OpId, magnitude: OpId) -> Result<(), LowerError> {
+        let number = self.operand(magnitude, 0)?;
+        let value = self.formula([number], |[z]| (z.re * z.re + z.im * z.im).value());
+        self.define_real(op, 0, value)
+    }
+}
+
 /// XLA's product rounds differences of squares the same way: +0 if they are equal.
 fn square(z: Complex) -> Complex {
     let twice = z.re * z.im;

@@ -23,6 +23,7 @@ use super::{Context, boundary};
 use crate::diagnostic::catalog;
 use crate::ir::{
     BlockId, Element, FunctionId, Module, OpId, OpName, TensorType, Type, TypeId, ValueId, func, stablehlo,
+    use_counts,
 };
 use crate::ops::LowerError;
 use crate::source::Source;
@@ -135,6 +136,8 @@ struct Splitter<'a, 'c> {
     made: Vec<Vec<(ValueId, ComplexForm)>>,
     /// Replacements of real values.
     replaced: FxHashMap<ValueId, ValueId>,
+    /// How often each value was read.
+    uses: Vec<u32>,
     pending: Vec<OpId>,
     current: Option<OpId>,
     /// Whether the block returns complex values as parts.
@@ -144,6 +147,7 @@ struct Splitter<'a, 'c> {
 impl<'a, 'c> Splitter<'a, 'c> {
     fn new(module: &'a mut Module, cx: &'a mut Context<'c>) -> Self {
         Self {
+            uses: use_counts(module),
             module,
             source: cx.source,
             cx,
@@ -171,6 +175,14 @@ impl<'a, 'c> Splitter<'a, 'c> {
     }
 
     fn op(&mut self, op: OpId) {
+        if let Some(magnitude) = self.squared_magnitude(op) {
+            let outer = self.current.replace(op);
+            if let Err(refusal) = self.square(op, magnitude) {
+                self.refuse(op, &refusal);
+            }
+            self.current = outer;
+            return;
+        }
         for index in 0..self.module.op(op).operands.len() {
             let operand = self.module.op(op).operands[index];
             if let Some(&new) = self.replaced.get(&operand) {

@@ -14,6 +14,7 @@ mod error;
 mod explain;
 mod gather;
 mod group;
+mod interleave;
 mod normalization;
 mod pattern;
 mod random;
@@ -145,6 +146,7 @@ const FAMILIES: &[(&str, &[FusionRule])] = &[
     ("error", error::RULES),
     ("sign", sign::RULES),
     ("gather", gather::RULES),
+    ("interleave", interleave::RULES),
     ("random", random::RULES),
     ("rotary", rotary::RULES),
     ("attention", attention::RULES),

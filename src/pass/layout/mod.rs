@@ -13,11 +13,13 @@ mod transparent;
 
 use super::Context;
 use super::canonicalize::simplify::is_ascending;
-use crate::ir::{Attribute, BlockId, Dim, Element, Module, OpId, Rewriter, Type, ValueId, onnx};
-use plan::{LayoutPlan, plan, read};
+use crate::ir::{Attribute, BlockId, Element, Module, OpId, Rewriter, ValueId, onnx};
+pub(super) use plan::read;
+use plan::{LayoutPlan, plan};
 use rustc_hash::{FxHashMap, FxHashSet};
 use shuffle::Shuffle;
 use smallvec::SmallVec;
+pub(super) use transparent::is_reshape_target;
 use transparent::{NewOperand, Order, Transposed};
 
 /// Runs the pass on the entry function.
@@ -125,7 +127,11 @@ fn take(rewriter: &mut Rewriter, op: OpId, step: Transposed, bases: &FxHashMap<V
         operands.push(match operand {
             NewOperand::Base => bases.get(&value).map_or(value, |base| base.value),
             NewOperand::Same => value,
-            NewOperand::Reshaped(dims) => reshaped(rewriter, op, value, &dims),
+            NewOperand::Reshaped(dims) => rewriter.reshape(op, value, &dims),
+            NewOperand::Permuted(dims, order) => {
+                let aligned = rewriter.reshape(op, value, &dims);
+                rewriter.transpose(aligned, &order).unwrap_or(aligned)
+            }
             NewOperand::Integers(values) => rewriter.integers(&values),
             NewOperand::Floats(values) => {
                 let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -138,10 +144,7 @@ fn take(rewriter: &mut Rewriter, op: OpId, step: Transposed, bases: &FxHashMap<V
     let element = module.tensor(result).map_or(Element::F32, |ty| ty.element);
     let ty = module.tensor_of(element, &step.dims);
     if let Some((name, axis)) = step.axis {
-        let (key, ty) = (module.symbols.intern(name), module.types.intern(Type::Scalar(Element::I64)));
-        let attributes = &mut module.op_mut(op).attributes;
-        attributes.retain(|(other, _)| *other != key);
-        attributes.push((key, Attribute::Integer(axis, ty)));
+        rewriter.set_integer(op, name, axis);
     }
     Base { value: rewriter.create_like(op, &operands).of(ty), order: step.order }
 }
@@ -157,7 +160,7 @@ fn in_order(rewriter: &mut Rewriter, value: ValueId, base: &Base) -> ValueId {
         match rewriter.module.defining_op(value) {
             // A Reshape copies no data.
             Some(origin) if plan::moves_ones(&dims, &base.order) => {
-                reshaped(rewriter, origin, base.value, &dims)
+                rewriter.reshape(origin, base.value, &dims)
             }
             Some(origin) => {
                 rewriter.create(onnx::TRANSPOSE, &[base.value]).at_op(origin).ints("perm", &order).of(ty)
@@ -167,17 +170,4 @@ fn in_order(rewriter: &mut Rewriter, value: ValueId, base: &Base) -> ValueId {
     };
     rewriter.replace(value, ordered);
     ordered
-}
-
-/// An operand with other sizes. A constant keeps its elements.
-fn reshaped(rewriter: &mut Rewriter, op: OpId, value: ValueId, dims: &[Dim]) -> ValueId {
-    let element = rewriter.module.tensor(value).map_or(Element::F32, |ty| ty.element);
-    let ty = rewriter.module.tensor_of(element, dims);
-    let constant = rewriter.module.constant_of(value).map(|id| rewriter.module.constant(id).data.clone());
-    if let (Some(data), Some(origin)) = (constant, rewriter.module.defining_op(value)) {
-        return rewriter.create(onnx::CONSTANT, &[]).at_op(origin).data(ty, data);
-    }
-    let sizes: Vec<i64> = dims.iter().map(|dim| dim.known().unwrap_or(-1)).collect();
-    let shape = rewriter.create(onnx::CONSTANT, &[]).at_op(op).integers(&sizes);
-    rewriter.create(onnx::RESHAPE, &[value, shape]).at_op(op).of(ty)
 }

@@ -208,7 +208,7 @@ fn waiting(
 }
 
 /// All operands of an op, including those of nested ops.
-pub(super) fn read(module: &Module, op: OpId) -> Vec<ValueId> {
+pub(in crate::pass) fn read(module: &Module, op: OpId) -> Vec<ValueId> {
     let operation = module.op(op);
     let within = module.ops_within(operation.regions.iter().copied());
     let inner = within.flat_map(|inner| module.op(inner).operands.iter().copied());

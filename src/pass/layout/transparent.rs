@@ -1,7 +1,7 @@
 //! Which ops a Transpose can move past, and how they change.
 
 use super::places;
-use crate::ir::{Attribute, Class, Dim, Dims, Module, OpId, OpName, ValueId, axis_index, onnx};
+use crate::ir::{Attribute, Class, Data, Dim, Dims, Module, OpId, OpName, ValueId, axis_index, onnx};
 use crate::ops::OpAttributes;
 use smallvec::SmallVec;
 
@@ -53,6 +53,8 @@ pub(super) enum NewOperand {
     Same,
     /// Reshaped to these sizes.
     Reshaped(Dims),
+    /// A constant that is reshaped to these sizes and then permuted, so that it needs no Transpose at run time.
+    Permuted(Dims, Order),
     /// It becomes a list of these integers.
     Integers(Vec<i64>),
     /// It becomes a list of these floats.
@@ -126,32 +128,47 @@ pub(super) fn shuffled(module: &Module, op: OpId, order: Order) -> Option<Transp
     Some(Transposed { operands: Vec::new(), axis: None, dims, order })
 }
 
-/// An operand without a Transpose next to permuted ones: its dimensions other than 1 must keep their positions.
+/// An operand without a Transpose next to permuted ones: its dimensions other than 1 must keep their positions, unless it is a
+/// constant.
 fn beside(module: &Module, operand: ValueId, order: &Order) -> Option<NewOperand> {
     if operand == module.absent() {
         return Some(NewOperand::Same);
     }
     let own = &module.tensor(operand)?.dims;
     let first = order.len().checked_sub(own.len())?;
-    let mut dims: Dims = order.iter().map(|_| Dim::Known(1)).collect();
-    let mut last = None;
-    for (index, &dim) in own.iter().enumerate().filter(|(_, dim)| **dim != Dim::Known(1)) {
-        let to = order[first + index];
-        if last.is_some_and(|last| to < last) {
-            return None;
-        }
-        dims[to] = dim;
-        last = Some(to);
-    }
+    let mut aligned: Dims = order.iter().map(|_| Dim::Known(1)).collect();
+    aligned[first..].copy_from_slice(own);
+    let dims = unpermuted(&aligned, order)?;
+    let is_long = |axis: &usize| aligned[*axis] != Dim::Known(1);
+    let places: Vec<usize> = (first..order.len()).filter(is_long).map(|axis| order[axis]).collect();
     if !is_reshape_target(own) {
         return None;
     }
-    let same = last.is_none() || dims.ends_with(own) && dims[..first].iter().all(|&dim| dim == Dim::Known(1));
-    Some(if same { NewOperand::Same } else { NewOperand::Reshaped(dims) })
+    if !places.is_sorted() {
+        let places = (0..order.len()).map(|place| order.iter().position(|&from| from == place));
+        return is_movable(module, operand, FOLDED)
+            .then_some(NewOperand::Permuted(aligned, places.collect::<Option<_>>()?));
+    }
+    let same = dims.ends_with(own) && dims[..first].iter().all(|&dim| dim == Dim::Known(1));
+    Some(if same || places.is_empty() { NewOperand::Same } else { NewOperand::Reshaped(dims) })
+}
+
+/// How many ops compute a constant from others.
+const FOLDED: usize = 8;
+
+/// Whether a value is a constant whose elements may be stored in another order, or will be folded to one. Those in a file of
+/// weights stay there.
+fn is_movable(module: &Module, value: ValueId, depth: usize) -> bool {
+    if let Some(constant) = module.constant_of(value).map(|id| module.constant(id)) {
+        return !matches!(&constant.data, Data::Mapped(pieces) if pieces.place().is_some());
+    }
+    let Some(op) = module.defining_op(value).filter(|_| depth > 0) else { return false };
+    module.op(op).name.class() == Class::Elementwise
+        && module.op(op).operands.iter().all(|&operand| is_movable(module, operand, depth - 1))
 }
 
 /// Whether a constant shape can state these sizes: a Reshape infers one symbolic size, and copies a size for 0.
-pub(super) fn is_reshape_target(dims: &[Dim]) -> bool {
+pub(in crate::pass) fn is_reshape_target(dims: &[Dim]) -> bool {
     dims.iter().filter(|dim| dim.known().is_none()).count() <= 1 && !dims.contains(&Dim::Known(0))
 }
 

@@ -99,6 +99,11 @@ fn with_values(
         return None;
     }
     let values = labels.before_views(p, values);
+    // Layers on either side of a softmax have the form of attention, but products with their weights need no transposes.
+    if [&keys, &values].into_iter().all(|operand| p.module.constant_of(operand.value).is_some()) {
+        p.near(root, "the keys and the values are constants");
+        return None;
+    }
     let bases = Bases::of(p, labels, &scores);
     let depth = scores.product.summed.clone();
     let operands = Operands {

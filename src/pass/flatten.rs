@@ -1,0 +1,340 @@
+//! Writes tensors as matrices between products with matrices.
+//!
+//! ONNX Runtime computes a product of a tensor of rank 3 and a matrix, plus a bias, as a Gemm between two Reshapes. A
+//! Reshape of a tensor that other nodes also read copies it. Where all ops between products work on the last dimension only,
+//! the other dimensions can be one from the first product to the last, with a Reshape at either end.
+//!
+//! Ops that read each other's results form a group. A group becomes flat if that saves Reshapes.
+
+use super::Context;
+use super::canonicalize::remove_dead;
+use super::layout::{is_reshape_target, read};
+use super::products::product_and_bias;
+use crate::ir::{
+    Attribute, BlockId, Class, Dim, Dims, Element, Module, OpId, Rewriter, TensorType, ValueId, axis_index,
+    microsoft, onnx,
+};
+use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
+
+/// Runs the pass on all blocks.
+pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    // Equal modules stay equal only if their arguments keep their types.
+    if cx.options.keep_functions {
+        return;
+    }
+    let bodies: Vec<_> = module.functions().map(|function| module.function(function).body).collect();
+    let blocks: Vec<BlockId> = module.blocks_within(bodies).collect();
+    let mut changed = false;
+    for block in blocks {
+        let flat = plan(module, block);
+        if !flat.is_empty() {
+            apply(module, block, &flat);
+            changed = true;
+        }
+    }
+    if changed {
+        remove_dead(module);
+    }
+}
+
+/// The operands that an op reads as matrices, of an op that can work on matrices.
+type FlatOperands = SmallVec<[bool; 3]>;
+
+/// How many Reshapes ONNX Runtime adds to a product with a bias.
+const RESHAPES: i64 = 2;
+
+/// The ops that become flat.
+fn plan(module: &Module, block: BlockId) -> FxHashMap<OpId, FlatOperands> {
+    let ops = &module.block(block).ops;
+    if !ops.iter().any(|&op| biased_product(module, op).is_some()) {
+        return FxHashMap::default();
+    }
+    let mut flat: FxHashMap<OpId, FlatOperands> =
+        ops.iter().filter_map(|&op| Some((op, flat_operands(module, op)?))).collect();
+    let mut groups = Groups::of(module, ops, &flat);
+    let readers = Readers::of(module, ops);
+    let mut entered = FxHashSet::default();
+    for &op in ops {
+        let Some(operands) = flat.get(&op) else { continue };
+        let result = module.op(op).results[0];
+        if let Some(product) = biased_product(module, op).filter(|product| flat.contains_key(product)) {
+            let value = module.op(product).results[0];
+            groups.gain(op, if readers.count(value) == 1 { RESHAPES } else { 0 });
+        }
+        let leaves = |&reader: &OpId| !flat.contains_key(&reader) && !takes_any_shape(module, reader);
+        groups.gain(op, if readers.any(result, leaves) { -1 } else { 0 });
+        for (&value, _) in module.op(op).operands.iter().zip(operands).filter(|(_, is_flat)| **is_flat) {
+            let is_inside = module.defining_op(value).is_some_and(|origin| flat.contains_key(&origin));
+            if is_inside || module.constant_of(value).is_some() || !entered.insert(value) {
+                continue;
+            }
+            let is_reshaped = module.defined_by(value, onnx::RESHAPE).is_some()
+                && !readers.any(value, |reader| !flat.contains_key(reader));
+            groups.gain(op, if is_reshaped { 0 } else { -1 });
+        }
+    }
+    flat.retain(|&op, _| groups.total(op) > 0);
+    flat
+}
+
+/// The product in a sum with a bias, if the product has more dimensions than a matrix.
+fn biased_product(module: &Module, op: OpId) -> Option<OpId> {
+    let [product, _] = product_and_bias(module, op)?;
+    module.defining_op(product).filter(|_| module.tensor(product).is_some_and(|ty| ty.rank() > 2))
+}
+
+/// Whether an op is a Reshape that reads a matrix in place of a tensor.
+fn takes_any_shape(module: &Module, op: OpId) -> bool {
+    let operation = module.op(op);
+    let result = operation.results.first().and_then(|&result| module.tensor(result));
+    operation.name == onnx::RESHAPE && result.is_some_and(|ty| is_reshape_target(&ty.dims))
+}
+
+/// The dimensions that become one, if a tensor has them.
+fn rows(ty: &TensorType) -> Option<&[Dim]> {
+    let (last, rows) = ty.dims.split_last()?;
+    (rows.len() > 1 && last.known().is_some() && is_reshape_target(&ty.dims)).then_some(rows)
+}
+
+/// The operands that an op reads as matrices, if it can work on matrices.
+fn flat_operands(module: &Module, op: OpId) -> Option<FlatOperands> {
+    let operation = module.op(op);
+    let (operands, [result]) = (&operation.operands[..], &operation.results[..]) else { return None };
+    let result = module.tensor(*result)?;
+    let own = rows(result)?;
+    let has_rows = |value: ValueId| module.tensor(value).and_then(rows) == Some(own);
+    let first_only = || -> Option<FlatOperands> {
+        let is_first = has_rows(*operands.first()?);
+        is_first.then(|| (0..operands.len()).map(|index| index == 0).collect())
+    };
+    let is_last =
+        |axis: Option<i64>| axis.and_then(|axis| axis_index(axis, own.len() + 1)) == Some(own.len());
+    let axis = || module.attribute(op, "axis").map_or(Some(-1), Attribute::as_integer);
+    match operation.name {
+        // ONNX Runtime 1.17 has no kernel for an activation after a Gemm of `f64`.
+        onnx::MAT_MUL => {
+            let is_matrix = module.tensor(*operands.get(1)?)?.rank() == 2;
+            first_only().filter(|_| is_matrix && result.element == Element::F32)
+        }
+        onnx::LAYER_NORMALIZATION | onnx::SOFTMAX | onnx::LOG_SOFTMAX => {
+            first_only().filter(|_| is_last(axis()))
+        }
+        onnx::REDUCE_MEAN => {
+            let keeps = module.attribute(op, "keepdims").and_then(Attribute::as_integer) != Some(0);
+            let &[axis] = &module.known_integers(*operands.get(1)?)?[..] else { return None };
+            first_only().filter(|_| keeps && is_last(Some(axis)))
+        }
+        microsoft::BIAS_GELU | microsoft::FAST_GELU => first_only(),
+        name if name.class() == Class::Elementwise || name == onnx::SUM => {
+            let matrix = matrix_dims(module, result);
+            let of = |&value: &ValueId| {
+                if value == module.absent() {
+                    return Some(false);
+                }
+                let ty = module.tensor(value)?;
+                let broadcasts = ty.rank() < 2 || ty.dims == matrix;
+                if has_rows(value) { Some(true) } else { broadcasts.then_some(false) }
+            };
+            let operands = operands.iter().map(of).collect::<Option<FlatOperands>>()?;
+            operands.contains(&true).then_some(operands)
+        }
+        _ => None,
+    }
+}
+
+/// Which ops read a value.
+struct Readers {
+    by_value: FxHashMap<ValueId, Vec<OpId>>,
+}
+
+impl Readers {
+    /// An op of a nested block counts as the op that contains it.
+    fn of(module: &Module, ops: &[OpId]) -> Self {
+        let mut by_value: FxHashMap<ValueId, Vec<OpId>> = FxHashMap::default();
+        for &op in ops {
+            read(module, op).into_iter().for_each(|value| by_value.entry(value).or_default().push(op));
+        }
+        Self { by_value }
+    }
+
+    fn count(&self, value: ValueId) -> usize {
+        self.by_value.get(&value).map_or(0, Vec::len)
+    }
+
+    fn any(&self, value: ValueId, holds: impl Fn(&OpId) -> bool) -> bool {
+        self.by_value.get(&value).is_some_and(|readers| readers.iter().any(holds))
+    }
+}
+
+/// Groups of ops that become flat together or not at all (union-find).
+struct Groups {
+    places: FxHashMap<OpId, usize>,
+    parents: Vec<usize>,
+    /// How many Reshapes each saves.
+    gains: Vec<i64>,
+}
+
+impl Groups {
+    /// Ops that read a value as a matrix belong together, also with the op that computes it.
+    fn of(module: &Module, ops: &[OpId], flat: &FxHashMap<OpId, FlatOperands>) -> Self {
+        let members: Vec<OpId> = ops.iter().copied().filter(|op| flat.contains_key(op)).collect();
+        let places = members.iter().enumerate().map(|(place, &op)| (op, place)).collect();
+        let mut groups =
+            Self { places, parents: (0..members.len()).collect(), gains: vec![0; members.len()] };
+        let mut first: FxHashMap<ValueId, usize> = FxHashMap::default();
+        for (place, &op) in members.iter().enumerate() {
+            let operation = module.op(op);
+            let read = operation.operands.iter().zip(&flat[&op]).filter(|(_, is_flat)| **is_flat);
+            for (&value, _) in read {
+                let other = *first.entry(value).or_insert(place);
+                groups.join(other, place);
+            }
+            first.insert(operation.results[0], place);
+        }
+        groups
+    }
+
+    fn find(&mut self, mut place: usize) -> usize {
+        while self.parents[place] != place {
+            self.parents[place] = self.parents[self.parents[place]];
+            place = self.parents[place];
+        }
+        place
+    }
+
+    fn join(&mut self, first: usize, second: usize) {
+        let (first, second) = (self.find(first), self.find(second));
+        self.parents[second] = first;
+    }
+
+    fn gain(&mut self, op: OpId, reshapes: i64) {
+        let place = self.find(self.places[&op]);
+        self.gains[place] += reshapes;
+    }
+
+    fn total(&mut self, op: OpId) -> i64 {
+        let place = self.find(self.places[&op]);
+        self.gains[place]
+    }
+}
+
+fn apply(module: &mut Module, block: BlockId, flat: &FxHashMap<OpId, FlatOperands>) {
+    let mut matrices = Matrices::default();
+    let own: FxHashSet<OpId> = module.block(block).ops.iter().copied().collect();
+    let mut visit = |rewriter: &mut Rewriter, op: OpId| {
+        // Values that nested ops read are restored before the outer op.
+        if !own.contains(&op) {
+            return true;
+        }
+        if let Some(operands) = flat.get(&op) {
+            matrices.compute(rewriter, op, operands);
+            return false;
+        }
+        matrices.restore(rewriter, op);
+        true
+    };
+    Rewriter::new(module).block(block, &mut visit);
+}
+
+/// The matrices that stand for tensors.
+#[derive(Default)]
+struct Matrices {
+    by_value: FxHashMap<ValueId, ValueId>,
+    /// The tensors of which there is only the matrix.
+    flat: FxHashSet<ValueId>,
+    /// The operands of Reshapes that state these sizes.
+    shapes: FxHashMap<Vec<i64>, ValueId>,
+}
+
+impl Matrices {
+    /// Computes an op on matrices.
+    fn compute(&mut self, rewriter: &mut Rewriter, op: OpId, flat: &FlatOperands) {
+        let mut operands: SmallVec<[ValueId; 3]> = rewriter.module.op(op).operands.iter().copied().collect();
+        for (operand, _) in operands.iter_mut().zip(flat).filter(|(_, is_flat)| **is_flat) {
+            *operand = self.matrix(rewriter, op, *operand);
+        }
+        let module = &mut *rewriter.module;
+        let result = module.op(op).results[0];
+        let Some((element, dims)) = module.tensor(result).map(|ty| (ty.element, matrix_dims(module, ty)))
+        else {
+            return;
+        };
+        let ty = module.tensor_of(element, &dims);
+        if module.op(op).name == onnx::REDUCE_MEAN {
+            operands[1] = rewriter.integers(&[1]);
+        } else if module.attribute(op, "axis").is_some() {
+            rewriter.set_integer(op, "axis", 1);
+        }
+        let matrix = rewriter.create_like(op, &operands).of(ty);
+        self.by_value.insert(result, matrix);
+        self.flat.insert(result);
+    }
+
+    /// The matrix that stands for a tensor.
+    fn matrix(&mut self, rewriter: &mut Rewriter, op: OpId, value: ValueId) -> ValueId {
+        if let Some(&matrix) = self.by_value.get(&value) {
+            return matrix;
+        }
+        let module = &*rewriter.module;
+        let Some(dims) = module.tensor(value).map(|ty| matrix_dims(module, ty)) else { return value };
+        // A Reshape of a Reshape is one.
+        let origin = module.defining_operands(value, onnx::RESHAPE).map_or(value, |[origin, _]| origin);
+        let matrix = self.reshape(rewriter, op, origin, &dims);
+        self.by_value.insert(value, matrix);
+        matrix
+    }
+
+    /// A value with other sizes.
+    fn reshape(&mut self, rewriter: &mut Rewriter, op: OpId, value: ValueId, dims: &[Dim]) -> ValueId {
+        if rewriter.module.constant_of(value).is_some() {
+            return rewriter.reshape(op, value, dims);
+        }
+        let shape = self.shape(rewriter, dims);
+        let element = rewriter.module.tensor(value).map_or(Element::F32, |ty| ty.element);
+        rewriter.create(onnx::RESHAPE, &[value, shape]).out(element, dims)
+    }
+
+    fn shape(&mut self, rewriter: &mut Rewriter, dims: &[Dim]) -> ValueId {
+        let sizes: Vec<i64> = dims.iter().map(|dim| dim.known().unwrap_or(-1)).collect();
+        *self.shapes.entry(sizes).or_insert_with_key(|sizes| rewriter.integers(sizes))
+    }
+
+    /// Restores the tensors that an op reads. A Reshape also takes matrices.
+    fn restore(&mut self, rewriter: &mut Rewriter, op: OpId) {
+        for value in read(rewriter.module, op) {
+            let Some(&matrix) = self.by_value.get(&value).filter(|_| self.flat.contains(&value)) else {
+                continue;
+            };
+            let tensor = if takes_any_shape(rewriter.module, op) {
+                let result = rewriter.module.op(op).results[0];
+                let dims = rewriter.module.tensor(result).map(|ty| ty.dims.clone()).unwrap_or_default();
+                let shape = rewriter.module.op(op).operands[1];
+                let states = rewriter.module.known_integers(shape);
+                if !states.is_some_and(|sizes| {
+                    sizes.iter().zip(&dims).all(|(&size, dim)| dim.known() == Some(size))
+                }) {
+                    rewriter.module.operands_mut(op)[1] = self.shape(rewriter, &dims);
+                }
+                matrix
+            } else {
+                let dims = rewriter.module.tensor(value).map(|ty| ty.dims.clone()).unwrap_or_default();
+                let tensor = self.reshape(rewriter, op, matrix, &dims);
+                rewriter.replace(value, tensor);
+                self.by_value.insert(tensor, matrix);
+                tensor
+            };
+            for operand in rewriter.module.operands_mut(op) {
+                if *operand == value {
+                    *operand = tensor;
+                }
+            }
+        }
+    }
+}
+
+/// The sizes of the matrix that stands for a tensor.
+fn matrix_dims(module: &Module, ty: &TensorType) -> Dims {
+    let (last, rows) = ty.dims.split_last().unwrap_or((&Dim::Known(1), &[]));
+    Dims::from_slice(&[module.dim_exprs.product(rows.iter().copied()), *last])
+}
