@@ -139,8 +139,8 @@ impl<'m> Rewriter<'m> {
         Some(self.create(onnx::TRANSPOSE, &[value]).ints("perm", &perm).out(element, &dims))
     }
 
-    /// Inserts an ONNX Reshape in place of an op; the dimensions are at most one unknown, and not 0. A constant keeps its
-    /// elements instead.
+    /// Inserts an ONNX Reshape with the location of an op. At most one dimension may be unknown, and none may be 0. A constant
+    /// gets the new type instead.
     pub fn reshape(&mut self, place: OpId, value: ValueId, dims: &[Dim]) -> ValueId {
         let element = self.module.tensor(value).map_or(Element::F32, |ty| ty.element);
         let ty = self.module.tensor_of(element, dims);

@@ -17,9 +17,9 @@ pub(super) struct FloatRange {
 }
 
 /// How many ops a range is traced through.
-const OPS: u32 = 64;
+const MAX_OPS: u32 = 64;
 /// Longer constants that are not splats are not read.
-const READ: i64 = 64;
+const MAX_ELEMENTS: i64 = 64;
 /// More than the relative error of a rounded number of any type that is computed with.
 const ROUNDING: f64 = 0.01;
 
@@ -33,13 +33,10 @@ impl FloatRange {
     /// The sum in an element type, which may be rounded outward. Infinities of opposite signs make NaN.
     fn sum(self, other: Self, element: Element) -> Self {
         let cancels = |a: Self, b: Self| a.low == f64::NEG_INFINITY && b.high == f64::INFINITY;
-        let rounded = |end: f64, outward: f64| {
-            let end = end + outward * end.abs() * ROUNDING;
-            if end.abs() < largest(element) { end } else { end.signum() * f64::INFINITY }
-        };
+        let (low, high) = (self.low + other.low, self.high + other.high);
         Self {
-            low: rounded(self.low + other.low, -1.0),
-            high: rounded(self.high + other.high, 1.0),
+            low: if low.is_nan() { f64::NEG_INFINITY } else { rounded_out(low, -1.0, element) },
+            high: if high.is_nan() { f64::INFINITY } else { rounded_out(high, 1.0, element) },
             nan: self.nan || other.nan || cancels(self, other) || cancels(other, self),
         }
     }
@@ -55,6 +52,12 @@ pub(super) fn largest(element: Element) -> f64 {
     }
 }
 
+/// An end of a range after its number was rounded to a float type: infinite beyond the largest number.
+fn rounded_out(end: f64, outward: f64, element: Element) -> f64 {
+    let end = end + outward * end.abs() * ROUNDING;
+    if end.abs() < largest(element) { end } else { end.signum() * f64::INFINITY }
+}
+
 /// The limits of an integer type; the highest number of 64 bits is rounded up.
 pub(super) fn float_limits(element: Element) -> (f64, f64) {
     let (lowest, highest) = integer_limits(element);
@@ -65,7 +68,7 @@ pub(super) fn float_limits(element: Element) -> (f64, f64) {
 impl Lower<'_> {
     /// The range of a lowered float.
     pub(super) fn float_range(&self, value: ValueId) -> FloatRange {
-        self.traced_range(value, &mut { OPS })
+        self.traced_range(value, &mut { MAX_OPS })
     }
 
     fn traced_range(&self, value: ValueId, left: &mut u32) -> FloatRange {
@@ -80,7 +83,7 @@ impl Lower<'_> {
     /// `None` for NaN and for many numbers.
     fn constant_range(&self, value: ValueId) -> Option<FloatRange> {
         let (low, high) = (Cell::new(f64::INFINITY), Cell::new(f64::NEG_INFINITY));
-        let is_number = all_numbers(self.module, self.source, value, READ, |number| {
+        let is_number = all_numbers(self.module, self.source, value, MAX_ELEMENTS, |number| {
             low.set(low.get().min(number));
             high.set(high.get().max(number));
             !number.is_nan()
@@ -101,10 +104,12 @@ impl Lower<'_> {
                 if from.is_float() {
                     return FloatRange::ANY;
                 }
-                // A number may be rounded to the next float outside.
-                let (low, high) = float_limits(from);
-                let (low, high) = if from.bits() > 8 { (low * 1.01, high * 1.01) } else { (low, high) };
-                FloatRange { low, high, nan: false }
+                let ((low, high), to) = (float_limits(from), self.element(self.module.op(op).results[0]));
+                // All floats that are computed with have the integers of eight bits.
+                if from.bits() <= 8 {
+                    return FloatRange { low, high, nan: false };
+                }
+                FloatRange { low: rounded_out(low, -1.0, to), high: rounded_out(high, 1.0, to), nan: false }
             }
             onnx::CLIP => match (number(1), number(2)) {
                 (Some(low), Some(high)) if low <= high => {

@@ -50,23 +50,24 @@ impl Lower<'_> {
         })
     }
 
-    /// A float whose NaN is infinite: the largest number, or the smallest one. If numbers can be infinite too, they are
-    /// halved to have room for it, which is exact but for the last bit of subnormal ones.
-    pub fn nan_beyond(&mut self, value: ValueId, largest: bool) -> ValueId {
+    /// A float in which NaN is the infinity of this sign, so that it is the largest number or the smallest. If numbers can be
+    /// that infinity too, they are halved, and it becomes the largest finite number: halving is exact except for the last bit
+    /// of subnormal numbers, which XLA takes for zeros.
+    pub fn nan_as_infinity(&mut self, value: ValueId, sign: f64) -> ValueId {
         let range = self.float_range(value);
         let element = if self.element(value) == Element::F64 { Element::F64 } else { Element::F32 };
         let number = self.cast(value, element);
         if !range.nan {
             return number;
         }
-        let (end, limit) = if largest { (range.high, 1.0) } else { (range.low, -1.0) };
-        let may_be_infinite = end == limit * f64::INFINITY;
+        let end = if sign > 0.0 { range.high } else { range.low };
+        let may_be_infinite = end == sign * f64::INFINITY;
         self.formula([number], |[x]| {
-            let (is_nan, infinity) = (x.is_nan(), x.beside(limit * f64::INFINITY));
-            let finite = match (may_be_infinite, largest) {
-                (false, _) => x,
-                (true, true) => (x * 0.5).min(float_range::largest(element)),
-                (true, false) => (x * 0.5).max(-float_range::largest(element)),
+            let (is_nan, infinity) = (x.is_nan(), x.beside(sign * f64::INFINITY));
+            let finite = match may_be_infinite {
+                false => x,
+                true if sign > 0.0 => (x * 0.5).min(float_range::largest(element)),
+                true => (x * 0.5).max(-float_range::largest(element)),
             };
             is_nan.select(infinity, finite)
         })

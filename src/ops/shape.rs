@@ -89,7 +89,7 @@ fn reshape(cx: &mut Lower, op: OpId) -> Lowered {
     let (_, sizes) = cx.result_dims(op, 0)?;
     let declared = cx.operand_dims(op, 0)?;
     let one = Dim::Known(1);
-    if compact(&declared) != compact(&sizes) {
+    if without_ones(&declared) != without_ones(&sizes) {
         let operand = cx.full(op, 0)?;
         return Ok(cx.reshape(operand, &sizes).into());
     }
@@ -118,12 +118,12 @@ fn picked(cx: &mut Lower, op: OpId) -> Result<Option<ValueId>, LowerError> {
     let size = kept.remove(axis);
     let count = kept.iter().try_fold(1i64, |count, dim| count.checked_mul(dim.known()?));
     let is_fast = axis < kept.len() || count.is_some_and(|count| count < MANY);
-    // A single element that is not picked by the program itself is joined with its neighbors again.
+    // A scalar is usually concatenated again, unless the program itself picks it.
     let slice = cx.module.op(op).operands.first().and_then(|&operand| cx.module.defining_op(operand));
     let is_own = slice
         .is_some_and(|slice| matches!(cx.module.op(slice).name, stablehlo::SLICE | stablehlo::DYNAMIC_SLICE));
-    let is_wanted = !compact(&kept).is_empty() || is_own && kept == result;
-    let has_index = cx.dims(part) == declared && compact(&kept) == compact(&result) && is_wanted;
+    let is_wanted = !without_ones(&kept).is_empty() || is_own && kept == result;
+    let has_index = cx.dims(part) == declared && without_ones(&kept) == without_ones(&result) && is_wanted;
     if !has_index || !is_fast || result.contains(&Dim::Known(0)) || cx.module.constant_of(whole).is_some() {
         return Ok(None);
     }
@@ -131,10 +131,11 @@ fn picked(cx: &mut Lower, op: OpId) -> Result<Option<ValueId>, LowerError> {
         Index::Known(index) => cx.integer(Element::I64, index),
         Index::Computed(index) => cx.reshape(index, SCALAR),
     };
-    // A value that a Reshape gave dimensions of one element is picked from without them.
+    // Without the dimensions of size 1 that a Reshape added, no Reshape follows.
     let (mut from, mut place) = (whole, axis);
     if let Some([before, _]) = cx.module.defining_operands(whole, onnx::RESHAPE)
-        && let Some(own) = (0..=result.len()).find(|&own| compact(&result[..own]) == compact(&kept[..axis]))
+        && let Some(own) =
+            (0..=result.len()).find(|&own| without_ones(&result[..own]) == without_ones(&kept[..axis]))
     {
         let mut dims = result.clone();
         dims.insert(own, size);
@@ -172,8 +173,8 @@ fn one_index(cx: &Lower, part: ValueId) -> Option<(ValueId, usize, Index)> {
     }
 }
 
-/// The dimensions that have not one element.
-fn compact(dims: &[Dim]) -> Dims {
+/// The dimensions other than 1.
+fn without_ones(dims: &[Dim]) -> Dims {
     dims.iter().copied().filter(|&dim| dim != Dim::Known(1)).collect()
 }
 
@@ -191,7 +192,7 @@ fn slice(cx: &mut Lower, op: OpId) -> Lowered {
     let (starts, limits) =
         (cx.attributes(op).sizes("start_indices")?, cx.attributes(op).sizes("limit_indices")?);
     let steps = cx.attributes(op).integers("strides")?;
-    if let Some(sliced) = sliced_reverse(cx, op, (starts.clone(), limits.clone(), steps.clone()))? {
+    if let Some(sliced) = slice_of_reverse(cx, op, (starts.clone(), limits.clone(), steps.clone()))? {
         return Ok(sliced.into());
     }
     let operand = cx.full(op, 0)?;
@@ -199,7 +200,7 @@ fn slice(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 /// Merges a reversal and a slice of its result into one slice with a negative step.
-fn sliced_reverse(
+fn slice_of_reverse(
     cx: &mut Lower,
     op: OpId,
     (mut starts, mut limits, mut steps): (Dims, Dims, Vec<i64>),
@@ -225,7 +226,7 @@ fn sliced_reverse(
 
 fn reverse(cx: &mut Lower, op: OpId) -> Lowered {
     let reversed = cx.attributes(op).integers("dimensions")?;
-    if let Some(sliced) = reversed_slice(cx, op, &reversed)? {
+    if let Some(sliced) = reverse_of_slice(cx, op, &reversed)? {
         return Ok(sliced.into());
     }
     let operand = cx.full(op, 0)?;
@@ -233,7 +234,7 @@ fn reverse(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 /// Merges a slice and its reversal, as `x[::-2]` prints, into one slice with a negative step.
-fn reversed_slice(cx: &mut Lower, op: OpId, reversed: &[i64]) -> Result<Option<ValueId>, LowerError> {
+fn reverse_of_slice(cx: &mut Lower, op: OpId, reversed: &[i64]) -> Result<Option<ValueId>, LowerError> {
     let operand = cx.module.op(op).operands.first().copied();
     let slice = operand.and_then(|operand| cx.module.defining_op(operand));
     let Some(slice) = slice.filter(|&op| cx.module.op(op).name == stablehlo::SLICE) else {
@@ -293,8 +294,8 @@ fn pad(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 impl Lower<'_> {
-    /// The operands in a row along a dimension. Those that got it by a Reshape, as `jnp.stack` prints it, are joined without
-    /// it, and one Reshape replaces theirs.
+    /// Concatenates the operands. If a Reshape gave each of them the dimension, as `jnp.stack` prints it, the values before
+    /// those Reshapes are concatenated, and one Reshape follows.
     pub fn stack_or_concat(&mut self, operands: &[ValueId], axis: usize) -> ValueId {
         self.stacked(operands, axis).unwrap_or_else(|| self.concat(operands, axis))
     }
@@ -308,18 +309,18 @@ impl Lower<'_> {
         let part =
             |&operand: &ValueId| self.module.defining_operands(operand, onnx::RESHAPE).map(|[part, _]| part);
         let parts: Vec<ValueId> = operands.iter().map(part).collect::<Option<_>>()?;
-        // A Reshape of a Reshape is one.
+        // Then a Reshape for each stays: canonicalization merges it with the one before it.
         if parts.iter().all(|&part| self.module.defined_by(part, onnx::RESHAPE).is_some()) {
             return None;
         }
         let own = self.dims(parts[0]);
         let mut without = dims.clone();
         without.remove(axis);
-        if compact(&own) != compact(&without) || parts.iter().any(|&part| self.dims(part) != own) {
+        if without_ones(&own) != without_ones(&without) || parts.iter().any(|&part| self.dims(part) != own) {
             return None;
         }
-        // What is before the new dimension is before the one along which the parts are joined.
-        let place = (0..own.len()).find(|&place| compact(&own[..place]) == compact(&dims[..axis]));
+        // Elements before the new dimension come before the dimension along which the parts are joined.
+        let place = (0..own.len()).find(|&place| without_ones(&own[..place]) == without_ones(&dims[..axis]));
         let place = if own == without { (axis < own.len()).then_some(axis) } else { place }?;
         dims[axis] = Dim::Known(parts.len() as i64);
         let joined = self.concat(&parts, place);

@@ -102,7 +102,9 @@ impl Lower<'_> {
                 let own = ValueRange::of(element);
                 let source = self.element(operands[0]);
                 if source.is_float() {
-                    return self.truncated(operands[0], own).map_or_else(any, |range| vec![range]);
+                    let truncates = element.is_integer() && element != Element::U64;
+                    let range = if truncates { self.truncated(operands[0], own) } else { None };
+                    return range.map_or_else(any, |range| vec![range]);
                 }
                 let from = of(0);
                 let whole = source.is_integer() || source == Element::Bool;

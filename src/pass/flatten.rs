@@ -1,8 +1,9 @@
-//! Writes tensors as matrices between products with matrices.
+//! Computes on matrices between products with matrices.
 //!
 //! ONNX Runtime computes a product of a tensor of rank 3 and a matrix, plus a bias, as a Gemm between two Reshapes. A
-//! Reshape of a tensor that other nodes also read copies it. Where all ops between products work on the last dimension only,
-//! the other dimensions can be one from the first product to the last, with a Reshape at either end.
+//! Reshape of a tensor that other nodes also read copies it. Where all ops between two products work on the last dimension
+//! only, the other dimensions are merged before the first product and split after the last. Other runtimes compute the same
+//! with two Reshapes more.
 //!
 //! Ops that read each other's results form a group. A group becomes flat if that saves Reshapes.
 
@@ -19,7 +20,7 @@ use smallvec::SmallVec;
 
 /// Runs the pass on all blocks.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
-    // Equal modules stay equal only if their arguments keep their types.
+    // Shared functions must keep the types of their arguments.
     if cx.options.keep_functions {
         return;
     }
@@ -38,11 +39,11 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     }
 }
 
-/// The operands that an op reads as matrices, of an op that can work on matrices.
+/// Which operands of an op are read as matrices. Only ops that can work on matrices have this.
 type FlatOperands = SmallVec<[bool; 3]>;
 
 /// How many Reshapes ONNX Runtime adds to a product with a bias.
-const RESHAPES: i64 = 2;
+const RESHAPES_PER_PRODUCT: i64 = 2;
 
 /// The ops that become flat.
 fn plan(module: &Module, block: BlockId) -> FxHashMap<OpId, FlatOperands> {
@@ -53,14 +54,14 @@ fn plan(module: &Module, block: BlockId) -> FxHashMap<OpId, FlatOperands> {
     let mut flat: FxHashMap<OpId, FlatOperands> =
         ops.iter().filter_map(|&op| Some((op, flat_operands(module, op)?))).collect();
     let mut groups = Groups::of(module, ops, &flat);
-    let readers = Readers::of(module, ops);
+    let (readers, own) = (Readers::of(module, ops), ops.iter().copied().collect::<FxHashSet<OpId>>());
     let mut entered = FxHashSet::default();
     for &op in ops {
         let Some(operands) = flat.get(&op) else { continue };
         let result = module.op(op).results[0];
         if let Some(product) = biased_product(module, op).filter(|product| flat.contains_key(product)) {
             let value = module.op(product).results[0];
-            groups.gain(op, if readers.count(value) == 1 { RESHAPES } else { 0 });
+            groups.gain(op, if readers.count(value) == 1 { RESHAPES_PER_PRODUCT } else { 0 });
         }
         let leaves = |&reader: &OpId| !flat.contains_key(&reader) && !takes_any_shape(module, reader);
         groups.gain(op, if readers.any(result, leaves) { -1 } else { 0 });
@@ -69,7 +70,7 @@ fn plan(module: &Module, block: BlockId) -> FxHashMap<OpId, FlatOperands> {
             if is_inside || module.constant_of(value).is_some() || !entered.insert(value) {
                 continue;
             }
-            let is_reshaped = module.defined_by(value, onnx::RESHAPE).is_some()
+            let is_reshaped = module.defined_by(value, onnx::RESHAPE).is_some_and(|op| own.contains(&op))
                 && !readers.any(value, |reader| !flat.contains_key(reader));
             groups.gain(op, if is_reshaped { 0 } else { -1 });
         }
@@ -84,17 +85,18 @@ fn biased_product(module: &Module, op: OpId) -> Option<OpId> {
     module.defining_op(product).filter(|_| module.tensor(product).is_some_and(|ty| ty.rank() > 2))
 }
 
-/// Whether an op is a Reshape that reads a matrix in place of a tensor.
+/// Whether an op is a Reshape, which can read the matrix directly.
 fn takes_any_shape(module: &Module, op: OpId) -> bool {
     let operation = module.op(op);
     let result = operation.results.first().and_then(|&result| module.tensor(result));
     operation.name == onnx::RESHAPE && result.is_some_and(|ty| is_reshape_target(&ty.dims))
 }
 
-/// The dimensions that become one, if a tensor has them.
+/// All dimensions but the last, if there are several and a Reshape can merge them.
 fn rows(ty: &TensorType) -> Option<&[Dim]> {
     let (last, rows) = ty.dims.split_last()?;
-    (rows.len() > 1 && last.known().is_some() && is_reshape_target(&ty.dims)).then_some(rows)
+    let merges = rows.len() > 1 && !rows.contains(&Dim::Dynamic) && is_reshape_target(&ty.dims);
+    (merges && last.known().is_some()).then_some(rows)
 }
 
 /// The operands that an op reads as matrices, if it can work on matrices.
@@ -105,8 +107,12 @@ fn flat_operands(module: &Module, op: OpId) -> Option<FlatOperands> {
     let own = rows(result)?;
     let has_rows = |value: ValueId| module.tensor(value).and_then(rows) == Some(own);
     let first_only = || -> Option<FlatOperands> {
-        let is_first = has_rows(*operands.first()?);
-        is_first.then(|| (0..operands.len()).map(|index| index == 0).collect())
+        let (&first, others) = operands.split_first()?;
+        let is_vector = |&value: &ValueId| {
+            value == module.absent() || module.tensor(value).is_some_and(|ty| ty.rank() < 2)
+        };
+        let fits = operation.name == onnx::MAT_MUL || others.iter().all(is_vector);
+        (fits && has_rows(first)).then(|| (0..operands.len()).map(|index| index == 0).collect())
     };
     let is_last =
         |axis: Option<i64>| axis.and_then(|axis| axis_index(axis, own.len() + 1)) == Some(own.len());
@@ -115,7 +121,11 @@ fn flat_operands(module: &Module, op: OpId) -> Option<FlatOperands> {
         // ONNX Runtime 1.17 has no kernel for an activation after a Gemm of `f64`.
         onnx::MAT_MUL => {
             let is_matrix = module.tensor(*operands.get(1)?)?.rank() == 2;
-            first_only().filter(|_| is_matrix && result.element == Element::F32)
+            // ONNX Runtime computes products of quantized tensors in integers, if no Reshape is between.
+            let is_quantized =
+                operands.iter().any(|&value| module.defined_by(value, onnx::DEQUANTIZE_LINEAR).is_some());
+            let is_flat = is_matrix && !is_quantized && result.element == Element::F32;
+            first_only().filter(|_| is_flat)
         }
         onnx::LAYER_NORMALIZATION | onnx::SOFTMAX | onnx::LOG_SOFTMAX => {
             first_only().filter(|_| is_last(axis()))
@@ -126,7 +136,7 @@ fn flat_operands(module: &Module, op: OpId) -> Option<FlatOperands> {
             first_only().filter(|_| keeps && is_last(Some(axis)))
         }
         microsoft::BIAS_GELU | microsoft::FAST_GELU => first_only(),
-        name if name.class() == Class::Elementwise || name == onnx::SUM => {
+        name if name.class() == Class::Elementwise => {
             let matrix = matrix_dims(module, result);
             let of = |&value: &ValueId| {
                 if value == module.absent() {
@@ -171,7 +181,7 @@ impl Readers {
 struct Groups {
     places: FxHashMap<OpId, usize>,
     parents: Vec<usize>,
-    /// How many Reshapes each saves.
+    /// The Reshapes that each group saves, minus those that it adds.
     gains: Vec<i64>,
 }
 
@@ -241,10 +251,12 @@ fn apply(module: &mut Module, block: BlockId, flat: &FxHashMap<OpId, FlatOperand
 #[derive(Default)]
 struct Matrices {
     by_value: FxHashMap<ValueId, ValueId>,
-    /// The tensors of which there is only the matrix.
-    flat: FxHashSet<ValueId>,
-    /// The operands of Reshapes that state these sizes.
-    shapes: FxHashMap<Vec<i64>, ValueId>,
+    /// Tensors that no longer exist; only their matrices do.
+    replaced: FxHashSet<ValueId>,
+    /// Tensors that were made of their matrices again.
+    restored: FxHashSet<ValueId>,
+    /// Constants that are lists of integers.
+    lists: FxHashMap<Vec<i64>, ValueId>,
 }
 
 impl Matrices {
@@ -262,13 +274,13 @@ impl Matrices {
         };
         let ty = module.tensor_of(element, &dims);
         if module.op(op).name == onnx::REDUCE_MEAN {
-            operands[1] = rewriter.integers(&[1]);
+            operands[1] = self.list(rewriter, vec![1]);
         } else if module.attribute(op, "axis").is_some() {
             rewriter.set_integer(op, "axis", 1);
         }
         let matrix = rewriter.create_like(op, &operands).of(ty);
         self.by_value.insert(result, matrix);
-        self.flat.insert(result);
+        self.replaced.insert(result);
     }
 
     /// The matrix that stands for a tensor.
@@ -297,30 +309,36 @@ impl Matrices {
 
     fn shape(&mut self, rewriter: &mut Rewriter, dims: &[Dim]) -> ValueId {
         let sizes: Vec<i64> = dims.iter().map(|dim| dim.known().unwrap_or(-1)).collect();
-        *self.shapes.entry(sizes).or_insert_with_key(|sizes| rewriter.integers(sizes))
+        self.list(rewriter, sizes)
     }
 
-    /// Restores the tensors that an op reads. A Reshape also takes matrices.
+    fn list(&mut self, rewriter: &mut Rewriter, numbers: Vec<i64>) -> ValueId {
+        *self.lists.entry(numbers).or_insert_with_key(|numbers| rewriter.integers(numbers))
+    }
+
+    /// Restores the tensors that an op reads. A Reshape reads the matrix.
     fn restore(&mut self, rewriter: &mut Rewriter, op: OpId) {
+        let is_reshape = takes_any_shape(rewriter.module, op);
         for value in read(rewriter.module, op) {
-            let Some(&matrix) = self.by_value.get(&value).filter(|_| self.flat.contains(&value)) else {
-                continue;
-            };
-            let tensor = if takes_any_shape(rewriter.module, op) {
+            let is_replaced = self.replaced.contains(&value);
+            let is_known = is_replaced || is_reshape && self.restored.contains(&value);
+            let Some(&matrix) = self.by_value.get(&value).filter(|_| is_known) else { continue };
+            let dims = |value: ValueId| rewriter.module.tensor(value).map(|ty| ty.dims.clone());
+            let tensor = if is_reshape {
                 let result = rewriter.module.op(op).results[0];
-                let dims = rewriter.module.tensor(result).map(|ty| ty.dims.clone()).unwrap_or_default();
+                let dims = dims(result).unwrap_or_default();
+                // A size of 0 copies that of the operand, which has other dimensions now.
                 let shape = rewriter.module.op(op).operands[1];
-                let states = rewriter.module.known_integers(shape);
-                if !states.is_some_and(|sizes| {
-                    sizes.iter().zip(&dims).all(|(&size, dim)| dim.known() == Some(size))
-                }) {
+                if rewriter.module.known_integers(shape).is_none_or(|sizes| sizes.contains(&0)) {
                     rewriter.module.operands_mut(op)[1] = self.shape(rewriter, &dims);
                 }
                 matrix
             } else {
-                let dims = rewriter.module.tensor(value).map(|ty| ty.dims.clone()).unwrap_or_default();
+                let dims = dims(value).unwrap_or_default();
                 let tensor = self.reshape(rewriter, op, matrix, &dims);
                 rewriter.replace(value, tensor);
+                self.replaced.remove(&value);
+                self.restored.insert(tensor);
                 self.by_value.insert(tensor, matrix);
                 tensor
             };

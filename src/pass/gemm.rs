@@ -9,6 +9,7 @@
 
 use super::Context;
 use super::canonicalize::remove_dead;
+use super::layout::is_reshape_target;
 use super::module_tree::Paths;
 use crate::ir::{Dim, Element, Module, OpId, Rewriter, ValueId, onnx, use_counts_by_block};
 use crate::ops::{OpAttributes, known_number};
@@ -17,16 +18,16 @@ use crate::source::Source;
 /// Runs the pass on all functions.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let paths = cx.options.keep_functions.then(Paths::new);
+    let reshaped = Rewriter::replace_ops(module, &mut of_transposed);
     let mut products = Products { source: cx.source, uses: use_counts_by_block(module), paths };
-    let is_flat = Rewriter::replace_ops(module, &mut of_transposed);
-    if !Rewriter::replace_ops(module, &mut |rewriter, op| products.of_matrices(rewriter, op)) {
-        if is_flat {
-            remove_dead(module);
-        }
+    let made = Rewriter::replace_ops(module, &mut |rewriter, op| products.of_matrices(rewriter, op));
+    if reshaped || made {
+        remove_dead(module);
+    }
+    if !made {
         return;
     }
-    remove_dead(module);
-    // Each takes the Gemm that the one before it left.
+    // Each rule reads the Gemms of the rules before it.
     for rule in [Products::transposed, Products::scaled, Products::with_addend] {
         products.uses = use_counts_by_block(module);
         if Rewriter::replace_ops(module, &mut |rewriter, op| rule(&mut products, rewriter, op)) {
@@ -42,7 +43,7 @@ struct Products<'a> {
     paths: Option<Paths>,
 }
 
-/// The attributes of a Gemm without an addend.
+/// The operands and attributes of a Gemm without an addend.
 #[derive(Clone, Copy)]
 struct Factors {
     operands: [ValueId; 2],
@@ -75,7 +76,7 @@ impl Products<'_> {
         for (operand, transposed) in factors.operands.iter_mut().zip(&mut factors.transposed) {
             if let Some((before, transpose)) = transposed_matrix(module, *operand)
                 && (module.constant_of(before).is_some()
-                    || self.is_alone(*operand) && !self.parts_modules(module, transpose, op))
+                    || self.is_alone(*operand) && !self.crosses_modules(module, transpose, op))
             {
                 (*operand, *transposed) = (before, true);
             }
@@ -106,7 +107,9 @@ impl Products<'_> {
             return None;
         }
         let (factors, number) = [(x, y), (y, x)].into_iter().find_map(|(product, scale)| {
-            let number = known_number(module, self.source, scale).filter(|number| number.is_finite())?;
+            // A Gemm that is scaled by zero ignores infinities.
+            let is_factor = |number: &f64| number.is_finite() && *number != 0.0;
+            let number = known_number(module, self.source, scale).filter(is_factor)?;
             let is_whole = module.value_type(product) == module.value_type(result);
             Some((self.factors(module, product, op).filter(|_| is_whole)?, number as f32))
         })?;
@@ -126,7 +129,7 @@ impl Products<'_> {
         let whole = module.tensor(result)?;
         let (factors, addend) = [(x, y), (y, x)].into_iter().find_map(|(product, addend)| {
             let dims = &module.tensor(addend)?.dims;
-            let fits = |(own, all): (&Dim, &Dim)| own == all || *own == Dim::Known(1);
+            let fits = |(own, all): (&Dim, &Dim)| own == all && *own != Dim::Dynamic || *own == Dim::Known(1);
             let broadcasts = dims.len() <= 2 && dims.iter().rev().zip(whole.dims.iter().rev()).all(fits);
             let is_whole = module.value_type(product) == module.value_type(result);
             Some((self.factors(module, product, op).filter(|_| broadcasts && is_whole)?, addend))
@@ -144,7 +147,7 @@ impl Products<'_> {
         let is_set = |name: &'static str| attributes.integer(name).is_ok_and(|set| set == 1);
         let transposed = [is_set("transA"), is_set("transB")];
         let scale = attributes.float("alpha").map_or(1.0, |scale| scale as f32);
-        (!self.parts_modules(module, op, reader)).then_some(Factors { operands, transposed, scale })
+        (!self.crosses_modules(module, op, reader)).then_some(Factors { operands, transposed, scale })
     }
 
     fn is_alone(&self, value: ValueId) -> bool {
@@ -152,7 +155,7 @@ impl Products<'_> {
     }
 
     /// Whether two ops belong to different modules, if modules become functions.
-    fn parts_modules(&mut self, module: &Module, first: OpId, second: OpId) -> bool {
+    fn crosses_modules(&mut self, module: &Module, first: OpId, second: OpId) -> bool {
         self.paths.as_mut().is_some_and(|paths| paths.of(module, first) != paths.of(module, second))
     }
 }
@@ -167,10 +170,11 @@ fn matrices(module: &Module, op: OpId) -> Option<&[ValueId]> {
     }
     let is_matrix = |&value: &ValueId| {
         let ty = module.tensor(value);
+        let origin = transposed_matrix(module, value).map_or(value, |(before, _)| before);
         ty.is_some_and(|ty| ty.element == Element::F32 && ty.rank() == 2)
-            && module.defined_by(value, onnx::DEQUANTIZE_LINEAR).is_none()
+            && module.defined_by(origin, onnx::DEQUANTIZE_LINEAR).is_none()
     };
-    // The sum of no products is not defined in all releases.
+    // Some releases leave the result undefined if the inner dimension is 0.
     let length = module.tensor(*operands.first()?)?.dims.last()?.known();
     (operands.iter().all(is_matrix) && length.is_some_and(|length| length > 0)).then_some(operands)
 }
@@ -200,22 +204,15 @@ fn of_transposed(rewriter: &mut Rewriter, op: OpId) -> Option<()> {
     }
     let last = read.dims.last()?.known().filter(|&last| last > 0)?;
     let columns = made.dims.last()?.known().filter(|&columns| columns > 0)?;
-    // A Reshape computes one size.
     let outer = made.dims.get(..made.rank().checked_sub(1)?)?;
-    let unknown = outer.iter().filter(|dim| dim.known().is_none()).count();
-    let is_empty = outer.iter().any(|dim| dim.known() == Some(0));
-    if unknown > 1 || is_empty {
+    if !is_reshape_target(outer) {
         return None;
     }
     let rows = module.dim_exprs.product(outer.iter().copied());
-    let sizes: Vec<i64> = made.dims.iter().map(|dim| dim.known().unwrap_or(-1)).collect();
-    let flat = rewriter.integers(&[rows.known().unwrap_or(-1), last]);
-    let flat_type = rewriter.module.tensor_of(read.element, &[rows, last.into()]);
-    let flat = rewriter.create(onnx::RESHAPE, &[x, flat]).of(flat_type);
+    let flat = rewriter.reshape(op, x, &[rows, last.into()]);
     let product_type = rewriter.module.tensor_of(made.element, &[rows, columns.into()]);
     let product = rewriter.create(onnx::GEMM, &[flat, constant]).int("transB", 1).of(product_type);
-    let sizes = rewriter.integers(&sizes);
-    let shaped = rewriter.create(onnx::RESHAPE, &[product, sizes]).like(result);
+    let shaped = rewriter.reshape(op, product, &made.dims);
     rewriter.replace(result, shaped);
     Some(())
 }

@@ -273,7 +273,7 @@ pub const PIPELINE: &[Pass] = &[
     ),
     Pass::new(
         "flatten",
-        "tensors are matrices between products with matrices, where ONNX Runtime would reshape them for each",
+        "ops between products with matrices compute on matrices, where ONNX Runtime would reshape for each product",
         flatten::run,
     ),
     Pass::new("gemm", "products of matrices are a Gemm, with what is added, a scale and Transposes", gemm::run),

@@ -23,7 +23,7 @@ struct Reshapes {
     paths: Option<Paths>,
 }
 
-/// How many ops after a product belong to it.
+/// The product and at most two constants that are added to it or multiplied with it.
 const DEPTH: usize = 3;
 
 impl Reshapes {
@@ -37,6 +37,7 @@ impl Reshapes {
         }
         let is_first = module.constant_of(y).is_some();
         let (reshaped, constant) = if is_first { (x, y) } else { (y, x) };
+        module.constant_of(constant)?;
         let reshape = module.defined_by(reshaped, onnx::RESHAPE).filter(|_| self.is_alone(reshaped))?;
         let &[product, shape] = &module.op(reshape).operands[..] else { return None };
         let is_whole = module.value_type(reshaped) == module.value_type(result);
@@ -73,6 +74,9 @@ fn columns(module: &Module, product: ValueId, reshaped: ValueId, constant: Value
     let [product, reshaped, constant] = [product, reshaped, constant].map(|value| module.tensor(value));
     let (columns, rows) = product?.dims.split_last()?;
     let parts = reshaped?.dims.strip_prefix(rows)?;
+    if rows.contains(&Dim::Dynamic) {
+        return None;
+    }
     let count: i64 = parts.iter().map(|part| part.known()).product::<Option<i64>>()?;
     if columns.known() != Some(count) {
         return None;

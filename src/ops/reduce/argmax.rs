@@ -232,9 +232,12 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, found: ArgReduction) -> Lowered {
         let node = if choice.last { node.int("select_last_index", 1) } else { node };
         node.out(Element::I64, &with_axis(&kept, axis))
     };
-    // ONNX Runtime ignores every NaN except one that is the first element.
-    let ordered =
-        if element.is_float() && nan_wins { cx.nan_beyond(value, choice.largest) } else { cx.ordered(value) };
+    // ONNX Runtime ignores every NaN except a first one, so NaN becomes an infinity.
+    let ordered = if element.is_float() && nan_wins {
+        cx.nan_as_infinity(value, if choice.largest { 1.0 } else { -1.0 })
+    } else {
+        cx.ordered(value)
+    };
     if element.is_float() && !nan_wins {
         cx.report_nan(op);
     }

@@ -17,7 +17,7 @@ impl Lower<'_> {
             _ if key.zeros == Zeros::Signed && self.reads_signs("-0 and a negative NaN") => {
                 self.bits(operand)
             }
-            _ => self.nan_beyond(operand, true),
+            _ => self.nan_as_infinity(operand, 1.0),
         }
     }
 

@@ -1,7 +1,7 @@
 //! `sort` and `top_k`, by ONNX's `TopK`, which is stable: among equal elements it takes the lower index first.
 //!
-//! `TopK` does not order NaN, so floats are sorted by a key in which NaN is infinity and all numbers are finite: they are
-//! halved, and infinity becomes the largest number. Where the range of the numbers excludes infinity, they stay as they are.
+//! `TopK` does not order NaN, so floats are sorted by a key in which NaN is infinity. Numbers are halved, and infinity becomes
+//! the largest number, unless their range excludes NaN or infinity.
 //!
 //! The total order, which `top_k` uses, distinguishes the signs of zero and NaN. The key is then the bits as an integer,
 //! which need the `BitCast` of opset 26, or else the same key as above: zeros are equal, and negative NaN counts as positive.

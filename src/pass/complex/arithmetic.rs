@@ -86,7 +86,7 @@ impl<'f> Complex<'f> {
 
 impl Splitter<'_, '_> {
     /// The magnitude of which an op is the square, if nothing else reads it.
-    pub(super) fn squared_magnitude(&self, op: OpId) -> Option<OpId> {
+    pub(super) fn magnitude_squared_by(&self, op: OpId) -> Option<OpId> {
         let operation = self.module.op(op);
         let &value = match (operation.name, &operation.operands[..]) {
             (chlo::SQUARE, [value]) => value,
@@ -100,8 +100,8 @@ impl Splitter<'_, '_> {
         (is_alone && self.forms.contains_key(&number)).then_some(magnitude)
     }
 
-    /// The square of a magnitude is the sum of the squares of the parts. It is out of range exactly where they are.
-    pub(super) fn square(&mut self, op: OpId, magnitude: OpId) -> Result<(), LowerError> {
+    /// The square of a magnitude is the sum of the squares of the parts. It overflows exactly where the square does.
+    pub(super) fn sum_of_squares(&mut self, op: OpId, magnitude: OpId) -> Result<(), LowerError> {
         let number = self.operand(magnitude, 0)?;
         let value = self.formula([number], |[z]| (z.re * z.re + z.im * z.im).value());
         self.define_real(op, 0, value)

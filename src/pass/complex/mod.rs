@@ -136,7 +136,7 @@ struct Splitter<'a, 'c> {
     made: Vec<Vec<(ValueId, ComplexForm)>>,
     /// Replacements of real values.
     replaced: FxHashMap<ValueId, ValueId>,
-    /// How often each value was read.
+    /// The number of uses of each value before the pass.
     uses: Vec<u32>,
     pending: Vec<OpId>,
     current: Option<OpId>,
@@ -175,9 +175,9 @@ impl<'a, 'c> Splitter<'a, 'c> {
     }
 
     fn op(&mut self, op: OpId) {
-        if let Some(magnitude) = self.squared_magnitude(op) {
+        if let Some(magnitude) = self.magnitude_squared_by(op) {
             let outer = self.current.replace(op);
-            if let Err(refusal) = self.square(op, magnitude) {
+            if let Err(refusal) = self.sum_of_squares(op, magnitude) {
                 self.refuse(op, &refusal);
             }
             self.current = outer;

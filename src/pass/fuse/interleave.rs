@@ -1,8 +1,7 @@
 //! Interleaved tensors, as `jax.lax.associative_scan` prints them: the sum of two tensors of which each has zeros in place of
 //! the other's elements.
 //!
-//! The elements go next to each other along a new dimension, which then joins theirs. A negative zero stays one, while the
-//! sum would make it positive.
+//! The halves are stacked along a new dimension, which is then merged. Unlike the sum, this keeps -0.
 
 use super::pattern::Pattern;
 use super::{Fused, FusedOperand, FusionRule};
@@ -17,22 +16,22 @@ struct Spread {
     value: ValueId,
     padding: ValueId,
     axis: usize,
-    /// How many gaps there are before the first element and after the last.
-    around: [i64; 2],
+    /// The padding before the first element and after the last.
+    edges: [i64; 2],
 }
 
 fn interleaved(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let result = p.result_of(op)?;
     let [x, y] = p.operands_of(op)?;
     let (x, y) = (spread(p, x)?, spread(p, y)?);
-    let (first, second) = if x.around[0] == 0 { (x, y) } else { (y, x) };
+    let (first, second) = if x.edges[0] == 0 { (x, y) } else { (y, x) };
     let (of_first, of_second) = (&p.tensor(first.value)?.dims, &p.tensor(second.value)?.dims);
     let axis = first.axis;
     let [count, other] = [of_first, of_second].map(|dims| dims.get(axis).and_then(|dim| dim.known()));
     let (count, missing) = (count?, count? - other?);
     // The first tensor has as many elements as the second or one more.
     let fits = second.axis == axis
-        && [first.around, second.around] == [[0, 1 - missing], [1, missing]]
+        && [first.edges, second.edges] == [[0, 1 - missing], [1, missing]]
         && (missing == 0 || missing == 1)
         && count > missing;
     fits.then_some(())?;
@@ -88,5 +87,5 @@ fn spread(p: &mut Pattern, value: ValueId) -> Option<Spread> {
         .filter(|&axis| low[axis] != 0 || high[axis] != 0 || sizes[axis] > 1 && interior[axis] != 0);
     let (Some(axis), None) = (padded.next(), padded.next()) else { return None };
     let has_gaps = interior[axis] == 1 || sizes[axis] == 1;
-    (is_zero && has_gaps).then_some(Spread { value: x, padding, axis, around: [low[axis], high[axis]] })
+    (is_zero && has_gaps).then_some(Spread { value: x, padding, axis, edges: [low[axis], high[axis]] })
 }

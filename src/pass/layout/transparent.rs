@@ -146,25 +146,35 @@ fn beside(module: &Module, operand: ValueId, order: &Order) -> Option<NewOperand
     }
     if !places.is_sorted() {
         let places = (0..order.len()).map(|place| order.iter().position(|&from| from == place));
-        return is_movable(module, operand, FOLDED)
+        return is_movable(module, operand, &mut { FOLDED_OPS })
             .then_some(NewOperand::Permuted(aligned, places.collect::<Option<_>>()?));
     }
     let same = dims.ends_with(own) && dims[..first].iter().all(|&dim| dim == Dim::Known(1));
     Some(if same || places.is_empty() { NewOperand::Same } else { NewOperand::Reshaped(dims) })
 }
 
-/// How many ops compute a constant from others.
-const FOLDED: usize = 8;
+/// How many ops may compute a constant.
+const FOLDED_OPS: u32 = 16;
+/// Larger constants are not permuted: what also reads them unpermuted would store them twice.
+const LARGEST_PERMUTED: i64 = 1 << 16;
 
-/// Whether a value is a constant whose elements may be stored in another order, or will be folded to one. Those in a file of
-/// weights stay there.
-fn is_movable(module: &Module, value: ValueId, depth: usize) -> bool {
+/// Whether a value is a constant whose elements may be stored in another order, or ops that fold to one. Weights in external
+/// files keep their order.
+fn is_movable(module: &Module, value: ValueId, left: &mut u32) -> bool {
+    let is_small =
+        module.tensor(value).and_then(|ty| ty.count()).is_some_and(|count| count <= LARGEST_PERMUTED);
     if let Some(constant) = module.constant_of(value).map(|id| module.constant(id)) {
-        return !matches!(&constant.data, Data::Mapped(pieces) if pieces.place().is_some());
+        let base = match &constant.data {
+            Data::View(view) if view.factors.is_none() => &view.base,
+            data => data,
+        };
+        let is_external = matches!(base, Data::Mapped(pieces) if pieces.place().is_some());
+        return is_small && !is_external && !matches!(base, Data::View(_));
     }
-    let Some(op) = module.defining_op(value).filter(|_| depth > 0) else { return false };
+    let Some(op) = module.defining_op(value).filter(|_| is_small && *left > 0) else { return false };
+    *left -= 1;
     module.op(op).name.class() == Class::Elementwise
-        && module.op(op).operands.iter().all(|&operand| is_movable(module, operand, depth - 1))
+        && module.op(op).operands.iter().all(|&operand| is_movable(module, operand, left))
 }
 
 /// Whether a constant shape can state these sizes: a Reshape infers one symbolic size, and copies a size for 0.

@@ -99,7 +99,7 @@ fn with_values(
         return None;
     }
     let values = labels.before_views(p, values);
-    // Layers on either side of a softmax have the form of attention, but products with their weights need no transposes.
+    // Dense layers around a softmax look like attention with constant keys and values, but need no Transposes.
     if [&keys, &values].into_iter().all(|operand| p.module.constant_of(operand.value).is_some()) {
         p.near(root, "the keys and the values are constants");
         return None;
