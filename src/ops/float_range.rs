@@ -26,6 +26,12 @@ const ROUNDING: f64 = 0.01;
 impl FloatRange {
     const ANY: Self = Self { low: f64::NEG_INFINITY, high: f64::INFINITY, nan: true };
 
+    /// Whether all numbers truncate to numbers of an integer type. Its highest number may be rounded up.
+    pub(super) fn fits(self, to: Element) -> bool {
+        let (lowest, highest) = float_limits(to);
+        lowest <= self.low && if to.bits() == 64 { self.high < highest } else { self.high <= highest }
+    }
+
     fn union(self, other: Self) -> Self {
         Self { low: self.low.min(other.low), high: self.high.max(other.high), nan: self.nan || other.nan }
     }

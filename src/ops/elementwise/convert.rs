@@ -32,7 +32,21 @@ pub(super) fn convert(cx: &mut Lower, op: OpId) -> Lowered {
         let sizes = cx.dims(x);
         return Ok(cx.node(onnx::CAST, &[x]).element("to", to).int("saturate", 0).out(to, &sizes).into());
     }
+    let x = apart(cx, x, to);
     Ok(cast(cx, x, to).into())
+}
+
+/// ONNX Runtime joins a Cast of a float to an integer and one to a narrower integer, although the second wraps: where it may,
+/// an op that changes no number is between them.
+fn apart(cx: &mut Lower, x: ValueId, to: Element) -> ValueId {
+    let from = cx.element(x);
+    let narrows = from.is_integer() && to.is_integer() && to.bits() < from.bits();
+    let Some([float]) = cx.module.defining_operands(x, onnx::CAST).filter(|_| narrows) else { return x };
+    if !cx.element(float).is_float() || cx.float_range(float).fits(to) {
+        return x;
+    }
+    let lowest = cx.integer(from, integer_limits(from).0);
+    cx.elementwise(onnx::MAX, &[x, lowest])
 }
 
 /// ONNX Runtime rounds incorrectly beyond the largest number of an 8-bit type: numbers that round to it are clamped
@@ -63,7 +77,7 @@ pub(in crate::ops) fn truncate(cx: &mut Lower, x: ValueId, to: Element) -> Value
         if range.nan {
             x = x.is_nan().select(0.0, x);
         }
-        if lowest <= range.low && range.high <= highest {
+        if range.fits(to) {
             return narrow(x, to);
         }
         if to.bits() == 64 {
@@ -104,8 +118,8 @@ pub(in crate::ops) fn before_conversion(cx: &Lower, value: ValueId, element: Ele
     if cx.element(float) != element || !element.is_float() || !is_integral(cx, float, 4) {
         return None;
     }
-    let (range, (lowest, highest)) = (cx.float_range(float), float_limits(cx.element(value)));
-    (!range.nan && lowest <= range.low && range.high <= highest).then_some(float)
+    let range = cx.float_range(float);
+    (!range.nan && range.fits(cx.element(value))).then_some(float)
 }
 
 /// Whether a float has no fraction, by the ops that compute it, at most `depth` of them.
