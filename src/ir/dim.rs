@@ -49,3 +49,9 @@ pub fn axis_index(axis: i64, rank: usize) -> Option<usize> {
     let axis = if axis < 0 { axis.checked_add(i64::try_from(rank).ok()?)? } else { axis };
     usize::try_from(axis).ok().filter(|&axis| axis < rank)
 }
+
+/// Whether the constant shape of an ONNX Reshape can state these dimensions: it infers one symbolic size, and copies a size
+/// for 0.
+pub fn is_reshape_target(dims: &[Dim]) -> bool {
+    dims.iter().filter(|dim| dim.known().is_none()).count() <= 1 && !dims.contains(&Dim::Known(0))
+}

@@ -22,6 +22,7 @@ mod small_float;
 mod spelling;
 mod symbol;
 mod ty;
+mod uses;
 mod verify;
 mod walk;
 
@@ -31,7 +32,7 @@ pub use constant::{Constant, ConstantId, Data, Factors, Joined, View};
 pub use dialect::{
     Dialect, arith, builtin, chlo, func, hlo2onnx, mhlo, microsoft, onnx, sdy, shape, stablehlo, tensor,
 };
-pub use dim::{Dim, DimExprId, Dims, SCALAR, Size, axis_index};
+pub use dim::{Dim, DimExprId, Dims, SCALAR, Size, axis_index, is_reshape_target};
 pub use dim_expr::{Constraint, DimExprs, Factor, Term};
 pub use element::Element;
 pub use location::{Location, LocationId};
@@ -45,4 +46,5 @@ pub use rewrite::{Rewriter, use_counts, use_counts_by_block};
 pub use small_float::{SmallFloat, Special};
 pub use symbol::{Symbol, Symbols};
 pub use ty::{TensorType, Type, TypeId, Types};
+pub use uses::Uses;
 pub use verify::{Faults, OpRules, verify};

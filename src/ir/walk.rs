@@ -37,6 +37,14 @@ impl Module {
         self.blocks_within(regions).flat_map(|block| self.block(block).ops.iter().copied())
     }
 
+    /// The values that an op reads, with those that its regions read.
+    pub fn reads(&self, op: OpId) -> Vec<ValueId> {
+        let operation = self.op(op);
+        let within = self.ops_within(operation.regions.iter().copied());
+        let inner = within.flat_map(|inner| self.op(inner).operands.iter().copied());
+        operation.operands.iter().copied().chain(inner).collect()
+    }
+
     /// The arguments and results within these regions and all nested regions.
     pub fn values_within(&self, regions: impl IntoIterator<Item = RegionId>) -> Vec<ValueId> {
         let mut values = Vec::new();

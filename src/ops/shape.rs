@@ -189,26 +189,31 @@ fn transpose(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 fn slice(cx: &mut Lower, op: OpId) -> Lowered {
-    let (starts, limits) =
-        (cx.attributes(op).sizes("start_indices")?, cx.attributes(op).sizes("limit_indices")?);
-    let steps = cx.attributes(op).integers("strides")?;
-    if let Some(sliced) = slice_of_reverse(cx, op, (starts.clone(), limits.clone(), steps.clone()))? {
+    if let Some(sliced) = slice_of_reverse(cx, op)? {
         return Ok(sliced.into());
     }
+    let (starts, limits, steps) = slice_attributes(cx, op)?;
     let operand = cx.full(op, 0)?;
     Ok(cx.slice(operand, &starts, &limits, &steps).into())
 }
 
+/// The starts, limits and steps of a slice.
+fn slice_attributes(cx: &Lower, op: OpId) -> Result<(Dims, Dims, Vec<i64>), LowerError> {
+    let attributes = cx.attributes(op);
+    Ok((
+        attributes.sizes("start_indices")?,
+        attributes.sizes("limit_indices")?,
+        attributes.integers("strides")?,
+    ))
+}
+
 /// Merges a reversal and a slice of its result into one slice with a negative step.
-fn slice_of_reverse(
-    cx: &mut Lower,
-    op: OpId,
-    (mut starts, mut limits, mut steps): (Dims, Dims, Vec<i64>),
-) -> Result<Option<ValueId>, LowerError> {
+fn slice_of_reverse(cx: &mut Lower, op: OpId) -> Result<Option<ValueId>, LowerError> {
     let operand = cx.module.op(op).operands.first().copied();
     let Some(reverse) = operand.and_then(|operand| cx.module.defined_by(operand, stablehlo::REVERSE)) else {
         return Ok(None);
     };
+    let (mut starts, mut limits, mut steps) = slice_attributes(cx, op)?;
     let (whole, (_, part)) = (cx.operand_dims(op, 0)?, cx.result_dims(op, 0)?);
     for axis in cx.attributes(reverse).positions("dimensions")? {
         let (Some(size), Some(start), Some(count)) =
@@ -240,9 +245,7 @@ fn reverse_of_slice(cx: &mut Lower, op: OpId, reversed: &[i64]) -> Result<Option
     let Some(slice) = slice.filter(|&op| cx.module.op(op).name == stablehlo::SLICE) else {
         return Ok(None);
     };
-    let mut starts = cx.attributes(slice).sizes("start_indices")?;
-    let (mut limits, mut steps) =
-        (cx.attributes(slice).sizes("limit_indices")?, cx.attributes(slice).integers("strides")?);
+    let (mut starts, mut limits, mut steps) = slice_attributes(cx, slice)?;
     let (_, counts) = cx.result_dims(slice, 0)?;
     for axis in reversed.iter().map(|&dimension| dimension as usize) {
         let (first, step, sizes) = (starts[axis], steps[axis], &cx.module.dim_exprs);

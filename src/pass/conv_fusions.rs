@@ -6,9 +6,9 @@
 
 use super::Context;
 use super::canonicalize::remove_dead;
-use super::module_tree::Paths;
+use super::module_tree::Boundaries;
 use super::scaled_weights::{self, rounded};
-use crate::ir::{Data, Dim, Element, Module, OpId, OpName, Rewriter, ValueId, onnx, use_counts_by_block};
+use crate::ir::{Data, Dim, Element, Module, OpId, OpName, Rewriter, Uses, ValueId, onnx};
 use crate::ops::OpAttributes;
 use crate::source::Source;
 use rustc_hash::FxHashMap;
@@ -17,10 +17,10 @@ use rustc_hash::FxHashMap;
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let mut absorber = Absorber {
         source: cx.source,
-        uses: use_counts_by_block(module),
+        uses: Uses::of(module),
         grown: FxHashMap::default(),
         keeps_files: cx.options.references_weights,
-        paths: cx.options.keep_functions.then(Paths::new),
+        boundaries: Boundaries::of(cx.options),
     };
     if Rewriter::replace_ops(module, &mut |rewriter, op| absorber.absorb(rewriter, op)) {
         remove_dead(module);
@@ -61,12 +61,11 @@ enum ChannelOp {
 
 struct Absorber<'a> {
     source: &'a Source,
-    uses: Vec<u32>,
+    uses: Uses,
     /// Fused convolutions by result.
     grown: FxHashMap<ValueId, Grown>,
     keeps_files: bool,
-    /// The modules of ops, if modules become functions.
-    paths: Option<Paths>,
+    boundaries: Boundaries,
 }
 
 impl Absorber<'_> {
@@ -83,7 +82,7 @@ impl Absorber<'_> {
             [(x, y), (y, x)].into_iter().take(1 + usize::from(commutes)).find_map(|(conv, other)| {
                 let grown = self.grown(module, conv)?;
                 if module.value_type(conv) != module.value_type(result)
-                    || self.parts_modules(module, &grown, op)
+                    || self.boundaries.part(module, grown.conv, op)
                 {
                     return None;
                 }
@@ -93,23 +92,15 @@ impl Absorber<'_> {
                 Some(grown)
             })?;
         let value = insert(rewriter, &grown, op)?;
-        let uses = self.uses.get(result.index()).copied().unwrap_or(0);
-        self.uses.resize(rewriter.module.value_count(), 0);
-        self.uses[value.index()] = uses;
+        self.uses.inherit(result, value);
         self.grown.insert(value, grown);
         rewriter.replace(result, value);
         Some(())
     }
 
-    /// Whether an op belongs to another module than the convolution, if modules become functions.
-    fn parts_modules(&mut self, module: &Module, grown: &Grown, op: OpId) -> bool {
-        let conv = grown.conv;
-        self.paths.as_mut().is_some_and(|paths| paths.of(module, conv) != paths.of(module, op))
-    }
-
     /// The convolution that defines a value, if the value has no other use.
     fn grown(&self, module: &Module, value: ValueId) -> Option<Grown> {
-        if self.uses.get(value.index()) != Some(&1) {
+        if !self.uses.is_single(value) {
             return None;
         }
         if let Some(grown) = self.grown.get(&value) {
@@ -168,7 +159,7 @@ impl Absorber<'_> {
                 }
                 let kernel = module.op(grown.conv).operands[1];
                 let takes =
-                    |uses: &[u32]| scaled_weights::takes_factors(module, uses, self.keeps_files, kernel);
+                    |uses: &Uses| scaled_weights::takes_factors(module, uses, self.keeps_files, kernel);
                 if !scaled_weights::fit(&grown.factors) || !takes(&self.uses) {
                     return None;
                 }

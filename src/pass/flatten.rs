@@ -9,11 +9,11 @@
 
 use super::Context;
 use super::canonicalize::remove_dead;
-use super::layout::{is_reshape_target, read};
+use super::groups::Groups;
 use super::products::product_and_bias;
 use crate::ir::{
     Attribute, BlockId, Class, Dim, Dims, Element, Module, OpId, Rewriter, TensorType, ValueId, axis_index,
-    microsoft, onnx,
+    is_reshape_target, microsoft, onnx,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -53,7 +53,7 @@ fn plan(module: &Module, block: BlockId) -> FxHashMap<OpId, FlatOperands> {
     }
     let mut flat: FxHashMap<OpId, FlatOperands> =
         ops.iter().filter_map(|&op| Some((op, flat_operands(module, op)?))).collect();
-    let mut groups = Groups::of(module, ops, &flat);
+    let (mut groups, by_op) = grouped(module, ops, &flat);
     let (readers, own) = (Readers::of(module, ops), ops.iter().copied().collect::<FxHashSet<OpId>>());
     let mut entered = FxHashSet::default();
     for &op in ops {
@@ -61,10 +61,10 @@ fn plan(module: &Module, block: BlockId) -> FxHashMap<OpId, FlatOperands> {
         let result = module.op(op).results[0];
         if let Some(product) = biased_product(module, op).filter(|product| flat.contains_key(product)) {
             let value = module.op(product).results[0];
-            groups.gain(op, if readers.count(value) == 1 { RESHAPES_PER_PRODUCT } else { 0 });
+            groups.gain(by_op[&op], if readers.count(value) == 1 { RESHAPES_PER_PRODUCT } else { 0 });
         }
         let leaves = |&reader: &OpId| !flat.contains_key(&reader) && !takes_any_shape(module, reader);
-        groups.gain(op, if readers.any(result, leaves) { -1 } else { 0 });
+        groups.gain(by_op[&op], if readers.any(result, leaves) { -1 } else { 0 });
         for (&value, _) in module.op(op).operands.iter().zip(operands).filter(|(_, is_flat)| **is_flat) {
             let is_inside = module.defining_op(value).is_some_and(|origin| flat.contains_key(&origin));
             if is_inside || module.constant_of(value).is_some() || !entered.insert(value) {
@@ -72,10 +72,10 @@ fn plan(module: &Module, block: BlockId) -> FxHashMap<OpId, FlatOperands> {
             }
             let is_reshaped = module.defined_by(value, onnx::RESHAPE).is_some_and(|op| own.contains(&op))
                 && !readers.any(value, |reader| !flat.contains_key(reader));
-            groups.gain(op, if is_reshaped { 0 } else { -1 });
+            groups.gain(by_op[&op], if is_reshaped { 0 } else { -1 });
         }
     }
-    flat.retain(|&op, _| groups.total(op) > 0);
+    flat.retain(|&op, _| groups.total(by_op[&op]) > 0);
     flat
 }
 
@@ -163,7 +163,7 @@ impl Readers {
     fn of(module: &Module, ops: &[OpId]) -> Self {
         let mut by_value: FxHashMap<ValueId, Vec<OpId>> = FxHashMap::default();
         for &op in ops {
-            read(module, op).into_iter().for_each(|value| by_value.entry(value).or_default().push(op));
+            module.reads(op).into_iter().for_each(|value| by_value.entry(value).or_default().push(op));
         }
         Self { by_value }
     }
@@ -177,56 +177,27 @@ impl Readers {
     }
 }
 
-/// Groups of ops that become flat together or not at all (union-find).
-struct Groups {
-    places: FxHashMap<OpId, usize>,
-    parents: Vec<usize>,
-    /// The Reshapes that each group saves, minus those that it adds.
-    gains: Vec<i64>,
-}
-
-impl Groups {
-    /// Ops that read a value as a matrix belong together, also with the op that computes it.
-    fn of(module: &Module, ops: &[OpId], flat: &FxHashMap<OpId, FlatOperands>) -> Self {
-        let members: Vec<OpId> = ops.iter().copied().filter(|op| flat.contains_key(op)).collect();
-        let places = members.iter().enumerate().map(|(place, &op)| (op, place)).collect();
-        let mut groups =
-            Self { places, parents: (0..members.len()).collect(), gains: vec![0; members.len()] };
-        let mut first: FxHashMap<ValueId, usize> = FxHashMap::default();
-        for (place, &op) in members.iter().enumerate() {
-            let operation = module.op(op);
-            let read = operation.operands.iter().zip(&flat[&op]).filter(|(_, is_flat)| **is_flat);
-            for (&value, _) in read {
-                let other = *first.entry(value).or_insert(place);
-                groups.join(other, place);
-            }
-            first.insert(operation.results[0], place);
+/// The group of each op that could become flat. Ops that read a value as a matrix belong together, also with the op that
+/// computes it.
+fn grouped(
+    module: &Module,
+    ops: &[OpId],
+    flat: &FxHashMap<OpId, FlatOperands>,
+) -> (Groups, FxHashMap<OpId, usize>) {
+    let (mut groups, mut by_op) = (Groups::default(), FxHashMap::default());
+    let mut by_value: FxHashMap<ValueId, usize> = FxHashMap::default();
+    for &op in ops {
+        let Some(operands) = flat.get(&op) else { continue };
+        let group = groups.add(false);
+        let read = module.op(op).operands.iter().zip(operands).filter(|(_, is_flat)| **is_flat);
+        for (&value, _) in read {
+            let other = *by_value.entry(value).or_insert(group);
+            groups.join(other, group);
         }
-        groups
+        by_value.insert(module.op(op).results[0], group);
+        by_op.insert(op, group);
     }
-
-    fn find(&mut self, mut place: usize) -> usize {
-        while self.parents[place] != place {
-            self.parents[place] = self.parents[self.parents[place]];
-            place = self.parents[place];
-        }
-        place
-    }
-
-    fn join(&mut self, first: usize, second: usize) {
-        let (first, second) = (self.find(first), self.find(second));
-        self.parents[second] = first;
-    }
-
-    fn gain(&mut self, op: OpId, reshapes: i64) {
-        let place = self.find(self.places[&op]);
-        self.gains[place] += reshapes;
-    }
-
-    fn total(&mut self, op: OpId) -> i64 {
-        let place = self.find(self.places[&op]);
-        self.gains[place]
-    }
+    (groups, by_op)
 }
 
 fn apply(module: &mut Module, block: BlockId, flat: &FxHashMap<OpId, FlatOperands>) {
@@ -319,7 +290,7 @@ impl Matrices {
     /// Restores the tensors that an op reads. A Reshape reads the matrix.
     fn restore(&mut self, rewriter: &mut Rewriter, op: OpId) {
         let is_reshape = takes_any_shape(rewriter.module, op);
-        for value in read(rewriter.module, op) {
+        for value in rewriter.module.reads(op) {
             let is_replaced = self.replaced.contains(&value);
             let is_known = is_replaced || is_reshape && self.restored.contains(&value);
             let Some(&matrix) = self.by_value.get(&value).filter(|_| is_known) else { continue };

@@ -9,17 +9,16 @@
 
 use super::Context;
 use super::canonicalize::remove_dead;
-use super::layout::is_reshape_target;
-use super::module_tree::Paths;
-use crate::ir::{Dim, Element, Module, OpId, Rewriter, ValueId, onnx, use_counts_by_block};
+use super::module_tree::Boundaries;
+use crate::ir::{Dim, Element, Module, OpId, OpName, Rewriter, Uses, ValueId, is_reshape_target, onnx};
 use crate::ops::{OpAttributes, known_number};
 use crate::source::Source;
 
 /// Runs the pass on all functions.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
-    let paths = cx.options.keep_functions.then(Paths::new);
     let reshaped = Rewriter::replace_ops(module, &mut of_transposed);
-    let mut products = Products { source: cx.source, uses: use_counts_by_block(module), paths };
+    let mut products =
+        Products { source: cx.source, uses: Uses::of(module), boundaries: Boundaries::of(cx.options) };
     let made = Rewriter::replace_ops(module, &mut |rewriter, op| products.of_matrices(rewriter, op));
     if reshaped || made {
         remove_dead(module);
@@ -29,7 +28,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     }
     // Each rule reads the Gemms of the rules before it.
     for rule in [Products::transposed, Products::scaled, Products::with_addend] {
-        products.uses = use_counts_by_block(module);
+        products.uses = Uses::of(module);
         if Rewriter::replace_ops(module, &mut |rewriter, op| rule(&mut products, rewriter, op)) {
             remove_dead(module);
         }
@@ -38,9 +37,8 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 
 struct Products<'a> {
     source: &'a Source,
-    uses: Vec<u32>,
-    /// The modules of ops, if modules become functions.
-    paths: Option<Paths>,
+    uses: Uses,
+    boundaries: Boundaries,
 }
 
 /// The operands and attributes of a Gemm without an addend.
@@ -76,7 +74,7 @@ impl Products<'_> {
         for (operand, transposed) in factors.operands.iter_mut().zip(&mut factors.transposed) {
             if let Some((before, transpose)) = transposed_matrix(module, *operand)
                 && (module.constant_of(before).is_some()
-                    || self.is_alone(*operand) && !self.crosses_modules(module, transpose, op))
+                    || self.uses.is_single(*operand) && !self.boundaries.part(module, transpose, op))
             {
                 (*operand, *transposed) = (before, true);
             }
@@ -100,20 +98,13 @@ impl Products<'_> {
 
     /// Replaces the product of a Gemm and a number.
     fn scaled(&mut self, rewriter: &mut Rewriter, op: OpId) -> Option<()> {
-        let module = &*rewriter.module;
-        let (operation, result) = (module.op(op), *module.op(op).results.first()?);
-        let &[x, y] = &operation.operands[..] else { return None };
-        if operation.name != onnx::MUL {
-            return None;
-        }
-        let (factors, number) = [(x, y), (y, x)].into_iter().find_map(|(product, scale)| {
-            // A Gemm that is scaled by zero ignores infinities.
-            let is_factor = |number: &f64| number.is_finite() && *number != 0.0;
-            let number = known_number(module, self.source, scale).filter(is_factor)?;
-            let is_whole = module.value_type(product) == module.value_type(result);
-            Some((self.factors(module, product, op).filter(|_| is_whole)?, number as f32))
-        })?;
-        let gemm = Factors { scale: factors.scale * number, ..factors }.create(rewriter, None, result);
+        let (module, source) = (&*rewriter.module, self.source);
+        // A Gemm that is scaled by zero ignores infinities.
+        let is_factor = |number: &f64| number.is_finite() && *number != 0.0;
+        let factor = |value: ValueId| known_number(module, source, value).filter(is_factor);
+        let (factors, number, result) = self.beside(module, op, onnx::MUL, factor)?;
+        let factors = Factors { scale: factors.scale * number as f32, ..factors };
+        let gemm = factors.create(rewriter, None, result);
         rewriter.replace(result, gemm);
         Some(())
     }
@@ -121,42 +112,49 @@ impl Products<'_> {
     /// Replaces the sum of a Gemm and a value that broadcasts to it.
     fn with_addend(&mut self, rewriter: &mut Rewriter, op: OpId) -> Option<()> {
         let module = &*rewriter.module;
-        let (operation, result) = (module.op(op), *module.op(op).results.first()?);
-        let &[x, y] = &operation.operands[..] else { return None };
-        if operation.name != onnx::ADD {
-            return None;
-        }
-        let whole = module.tensor(result)?;
-        let (factors, addend) = [(x, y), (y, x)].into_iter().find_map(|(product, addend)| {
-            let dims = &module.tensor(addend)?.dims;
-            let fits = |(own, all): (&Dim, &Dim)| own == all && *own != Dim::Dynamic || *own == Dim::Known(1);
-            let broadcasts = dims.len() <= 2 && dims.iter().rev().zip(whole.dims.iter().rev()).all(fits);
-            let is_whole = module.value_type(product) == module.value_type(result);
-            Some((self.factors(module, product, op).filter(|_| broadcasts && is_whole)?, addend))
-        })?;
+        let whole = &module.tensor(*module.op(op).results.first()?)?.dims;
+        let fits = |(own, all): (&Dim, &Dim)| own == all && *own != Dim::Dynamic || *own == Dim::Known(1);
+        let addend = |value: ValueId| {
+            let dims = &module.tensor(value)?.dims;
+            let broadcasts = dims.len() <= 2 && dims.iter().rev().zip(whole.iter().rev()).all(fits);
+            broadcasts.then_some(value)
+        };
+        let (factors, addend, result) = self.beside(module, op, onnx::ADD, addend)?;
         let gemm = factors.create(rewriter, Some(addend), result);
         rewriter.replace(result, gemm);
         Some(())
     }
 
+    /// The Gemm that is one operand of an op with that name and has the type of its result, what `read` makes of the other
+    /// operand, and the result.
+    fn beside<T>(
+        &mut self,
+        module: &Module,
+        op: OpId,
+        name: OpName,
+        read: impl Fn(ValueId) -> Option<T>,
+    ) -> Option<(Factors, T, ValueId)> {
+        let (&[x, y], &[result]) = (&module.op(op).operands[..], &module.op(op).results[..]) else {
+            return None;
+        };
+        if module.op(op).name != name {
+            return None;
+        }
+        [(x, y), (y, x)].into_iter().find_map(|(product, other)| {
+            let other = read(other).filter(|_| module.value_type(product) == module.value_type(result))?;
+            Some((self.factors(module, product, op)?, other, result))
+        })
+    }
+
     /// The Gemm of which a value is the result, if it has no addend, only this op reads it, and both may become one op.
     fn factors(&mut self, module: &Module, value: ValueId, reader: OpId) -> Option<Factors> {
-        let op = module.defined_by(value, onnx::GEMM).filter(|_| self.is_alone(value))?;
+        let op = module.defined_by(value, onnx::GEMM).filter(|_| self.uses.is_single(value))?;
         let operands = <[ValueId; 2]>::try_from(&module.op(op).operands[..]).ok()?;
         let attributes = OpAttributes::of(module, op);
         let is_set = |name: &'static str| attributes.integer(name).is_ok_and(|set| set == 1);
         let transposed = [is_set("transA"), is_set("transB")];
         let scale = attributes.float("alpha").map_or(1.0, |scale| scale as f32);
-        (!self.crosses_modules(module, op, reader)).then_some(Factors { operands, transposed, scale })
-    }
-
-    fn is_alone(&self, value: ValueId) -> bool {
-        self.uses.get(value.index()) == Some(&1)
-    }
-
-    /// Whether two ops belong to different modules, if modules become functions.
-    fn crosses_modules(&mut self, module: &Module, first: OpId, second: OpId) -> bool {
-        self.paths.as_mut().is_some_and(|paths| paths.of(module, first) != paths.of(module, second))
+        (!self.boundaries.part(module, op, reader)).then_some(Factors { operands, transposed, scale })
     }
 }
 

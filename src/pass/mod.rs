@@ -17,6 +17,7 @@ mod emulate_small_floats;
 mod flatten;
 mod fuse;
 mod gemm;
+mod groups;
 mod half_floats;
 mod inline;
 mod insert_casts;

@@ -5,19 +5,19 @@
 
 use super::Context;
 use super::canonicalize::remove_dead;
-use super::module_tree::Paths;
+use super::module_tree::Boundaries;
 use super::products::product_and_bias;
 use super::scaled_weights::{fit, numbers, rounded, scaled, takes_factors};
-use crate::ir::{Data, Module, OpId, Rewriter, ValueId, onnx, use_counts_by_block};
+use crate::ir::{Data, Module, OpId, Rewriter, Uses, ValueId, onnx};
 use crate::source::Source;
 
 /// Runs the pass on all functions.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let mut scales = Scales {
         source: cx.source,
-        uses: use_counts_by_block(module),
+        uses: Uses::of(module),
         keeps_files: cx.options.references_weights,
-        paths: cx.options.keep_functions.then(Paths::new),
+        boundaries: Boundaries::of(cx.options),
     };
     if Rewriter::replace_ops(module, &mut |rewriter, op| scales.fold(rewriter, op)) {
         remove_dead(module);
@@ -26,10 +26,9 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 
 struct Scales<'a> {
     source: &'a Source,
-    uses: Vec<u32>,
+    uses: Uses,
     keeps_files: bool,
-    /// The modules of ops, if modules become functions.
-    paths: Option<Paths>,
+    boundaries: Boundaries,
 }
 
 /// A product that is scaled.
@@ -48,9 +47,8 @@ impl Scales<'_> {
         let &[x, matrix] = &operation.operands[..] else { return None };
         let matrix = scaled(rewriter, matrix, found.factors, 2)?;
         let mut value = rewriter.create_like(found.product, &[x, matrix]).like(operation.results[0]);
-        self.uses.resize(rewriter.module.value_count(), 0);
-        self.uses[matrix.index()] = 1;
-        self.uses[value.index()] = 1;
+        self.uses.note_single(matrix);
+        self.uses.note_single(value);
         if let Some((add, bias, numbers)) = found.bias {
             let element = rewriter.module.tensor(bias)?.element;
             let bytes = numbers.iter().map(|&number| rounded(element, number)).collect::<Option<Vec<_>>>()?;
@@ -59,8 +57,7 @@ impl Scales<'_> {
             let bias = constant.data(ty, Data::Bytes(bytes.concat().into()));
             value = rewriter.create_like(add, &[value, bias]).like(result);
         }
-        self.uses.resize(rewriter.module.value_count(), 0);
-        self.uses[value.index()] = self.uses[result.index()];
+        self.uses.inherit(result, value);
         rewriter.replace(result, value);
         Some(())
     }
@@ -73,7 +70,7 @@ impl Scales<'_> {
             onnx::MUL | onnx::DIV => (x, y),
             _ => return None,
         };
-        let is_alone = |value: ValueId| self.uses.get(value.index()) == Some(&1);
+        let is_alone = |value: ValueId| self.uses.is_single(value);
         let is_closed = module.value_type(value) == module.value_type(result) && is_alone(value);
         let by_columns = module.constant_of(scale).is_some() && module.tensor(scale)?.rank() <= 1;
         let last = module.defining_op(value).filter(|_| is_closed && by_columns)?;
@@ -105,11 +102,6 @@ impl Scales<'_> {
         let added = bias.iter().flat_map(|(_, _, numbers)| numbers);
         let in_range =
             fit(&factors) && added.chain(&factors).all(|&number| rounded(element, number).is_some());
-        (in_range && !self.parts_modules(module, product, op)).then_some(Scaled { product, bias, factors })
-    }
-
-    /// Whether two ops belong to different modules, if modules become functions.
-    fn parts_modules(&mut self, module: &Module, first: OpId, second: OpId) -> bool {
-        self.paths.as_mut().is_some_and(|paths| paths.of(module, first) != paths.of(module, second))
+        (in_range && !self.boundaries.part(module, product, op)).then_some(Scaled { product, bias, factors })
     }
 }

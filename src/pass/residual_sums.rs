@@ -8,9 +8,9 @@
 
 use super::Context;
 use super::canonicalize::remove_dead;
-use super::module_tree::Paths;
+use super::module_tree::Boundaries;
 use super::products::product_and_bias;
-use crate::ir::{Element, Module, OpId, Rewriter, ValueId, onnx, use_counts_by_block};
+use crate::ir::{Element, Module, OpId, Rewriter, Uses, ValueId, onnx};
 use crate::target::Capability;
 use rustc_hash::FxHashSet;
 
@@ -21,9 +21,9 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         return;
     }
     let mut residuals = Residuals {
-        uses: use_counts_by_block(module),
+        uses: Uses::of(module),
         normalized: normalized(module),
-        paths: cx.options.keep_functions.then(Paths::new),
+        boundaries: Boundaries::of(cx.options),
     };
     let mut changed = false;
     for function in module.functions() {
@@ -51,10 +51,9 @@ fn normalized(module: &Module) -> FxHashSet<ValueId> {
 }
 
 struct Residuals {
-    uses: Vec<u32>,
+    uses: Uses,
     normalized: FxHashSet<ValueId>,
-    /// The modules of ops, if modules become functions.
-    paths: Option<Paths>,
+    boundaries: Boundaries,
 }
 
 impl Residuals {
@@ -71,15 +70,11 @@ impl Residuals {
         let with_bias = [(x, y), (y, x)].into_iter().find_map(|(own, other)| {
             let biased = module.defined_by(own, onnx::ADD)?;
             let [product, bias] = product_and_bias(module, biased)?;
-            let is_closed = self.uses.get(own.index()) == Some(&1) && !self.parts_modules(module, biased, op);
+            let is_closed = self.uses.is_single(own) && !self.boundaries.part(module, biased, op);
             is_closed.then(|| vec![product, bias, other])
         });
         // Equal modules stay equal only if it does not matter what reads their results.
-        with_bias.or_else(|| (self.paths.is_some() || self.normalized.contains(&result)).then(|| vec![x, y]))
-    }
-
-    /// Whether two ops belong to different modules, if modules become functions.
-    fn parts_modules(&mut self, module: &Module, first: OpId, second: OpId) -> bool {
-        self.paths.as_mut().is_some_and(|paths| paths.of(module, first) != paths.of(module, second))
+        with_bias
+            .or_else(|| (self.boundaries.exist() || self.normalized.contains(&result)).then(|| vec![x, y]))
     }
 }

@@ -1,6 +1,6 @@
 //! Constant weights that are multiplied by factors while the model is written.
 
-use crate::ir::{Data, Element, Factors, Module, Rewriter, ValueId, View, onnx};
+use crate::ir::{Data, Element, Factors, Module, Rewriter, Uses, ValueId, View, onnx};
 use crate::ops::fold::{Tensor, float};
 use crate::source::Source;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(super) fn numbers(module: &Module, source: &Source, value: ValueId, channels
 }
 
 /// Whether weights can be multiplied: they are constant, and the model does not also need them unchanged.
-pub(super) fn takes_factors(module: &Module, uses: &[u32], keeps_files: bool, weights: ValueId) -> bool {
+pub(super) fn takes_factors(module: &Module, uses: &Uses, keeps_files: bool, weights: ValueId) -> bool {
     let Some(constant) = module.constant_of(weights).map(|id| module.constant(id)) else { return false };
     let base = match &constant.data {
         Data::View(view) => &view.base,
@@ -36,7 +36,7 @@ pub(super) fn takes_factors(module: &Module, uses: &[u32], keeps_files: bool, we
     let is_file = matches!(base, Data::Mapped(pieces) if pieces.place().is_some());
     let count = module.tensor_type(constant.ty).and_then(|ty| ty.count()).unwrap_or(i64::MAX);
     let is_small = usize::try_from(count).is_ok_and(|count| count <= SMALL);
-    let alone = uses.get(weights.index()) == Some(&1) && !(is_file && keeps_files);
+    let alone = uses.is_single(weights) && !(is_file && keeps_files);
     is_small || (alone && constant.data.splat().is_none())
 }
 

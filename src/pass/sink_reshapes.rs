@@ -5,22 +5,20 @@
 
 use super::Context;
 use super::canonicalize::remove_dead;
-use super::module_tree::Paths;
-use crate::ir::{Dim, Module, OpId, Rewriter, ValueId, onnx, use_counts_by_block};
+use super::module_tree::Boundaries;
+use crate::ir::{Dim, Module, OpId, Rewriter, Uses, ValueId, onnx};
 
 /// Runs the pass on all functions.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
-    let mut reshapes =
-        Reshapes { uses: use_counts_by_block(module), paths: cx.options.keep_functions.then(Paths::new) };
+    let mut reshapes = Reshapes { uses: Uses::of(module), boundaries: Boundaries::of(cx.options) };
     if Rewriter::replace_ops(module, &mut |rewriter, op| reshapes.sink(rewriter, op)) {
         remove_dead(module);
     }
 }
 
 struct Reshapes {
-    uses: Vec<u32>,
-    /// The modules of ops, if modules become functions.
-    paths: Option<Paths>,
+    uses: Uses,
+    boundaries: Boundaries,
 }
 
 /// The product and at most two constants that are added to it or multiplied with it.
@@ -38,15 +36,15 @@ impl Reshapes {
         let is_first = module.constant_of(y).is_some();
         let (reshaped, constant) = if is_first { (x, y) } else { (y, x) };
         module.constant_of(constant)?;
-        let reshape = module.defined_by(reshaped, onnx::RESHAPE).filter(|_| self.is_alone(reshaped))?;
+        let reshape = module.defined_by(reshaped, onnx::RESHAPE).filter(|_| self.uses.is_single(reshaped))?;
         let &[product, shape] = &module.op(reshape).operands[..] else { return None };
         let is_whole = module.value_type(reshaped) == module.value_type(result);
         let columns = columns(module, product, reshaped, constant)?;
-        if !is_whole || !self.is_alone(product) || !is_affine(module, product, DEPTH) {
+        if !is_whole || !self.uses.is_single(product) || !is_affine(module, product, DEPTH) {
             return None;
         }
         let origin = module.defining_op(product)?;
-        if self.paths.as_mut().is_some_and(|paths| paths.of(module, origin) != paths.of(module, op)) {
+        if self.boundaries.part(module, origin, op) {
             return None;
         }
         let constant = match columns {
@@ -56,15 +54,10 @@ impl Reshapes {
         let operands = if is_first { [product, constant] } else { [constant, product] };
         let moved = rewriter.create_like(op, &operands).like(product);
         let split = rewriter.create_like(reshape, &[moved, shape]).like(result);
-        self.uses.resize(rewriter.module.value_count(), 0);
-        self.uses[moved.index()] = 1;
-        self.uses[split.index()] = self.uses[result.index()];
+        self.uses.note_single(moved);
+        self.uses.inherit(result, split);
         rewriter.replace(result, split);
         Some(())
-    }
-
-    fn is_alone(&self, value: ValueId) -> bool {
-        self.uses.get(value.index()) == Some(&1)
     }
 }
 

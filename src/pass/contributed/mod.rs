@@ -12,7 +12,7 @@ mod projections;
 use super::Context;
 use super::canonicalize::{hoist_constants, remove_dead};
 use super::products::product_and_bias;
-use crate::ir::{Element, Module, OpId, Rewriter, ValueId, microsoft, onnx, use_counts_by_block};
+use crate::ir::{Element, Module, OpId, Rewriter, Uses, ValueId, microsoft, onnx};
 use crate::ops::OpAttributes;
 use crate::source::Source;
 use crate::target::Capability;
@@ -25,7 +25,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     if !can || cx.options.keep_functions {
         return;
     }
-    let uses = use_counts_by_block(module);
+    let uses = Uses::of(module);
     let mut changed = false;
     for function in module.functions() {
         let mut contributed = Contributed {
@@ -54,7 +54,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 
 struct Contributed<'a> {
     source: &'a Source,
-    uses: &'a [u32],
+    uses: &'a Uses,
     keeps_files: bool,
     made: FxHashMap<Made, ValueId>,
 }
@@ -71,7 +71,7 @@ enum Made {
 impl Contributed<'_> {
     /// Whether a value is read once.
     fn is_alone(&self, value: ValueId) -> bool {
-        self.uses.get(value.index()) == Some(&1)
+        self.uses.is_single(value)
     }
 
     /// A Gelu of a product with a bias.

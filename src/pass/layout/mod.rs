@@ -14,12 +14,10 @@ mod transparent;
 use super::Context;
 use super::canonicalize::simplify::is_ascending;
 use crate::ir::{Attribute, BlockId, Element, Module, OpId, Rewriter, ValueId, onnx};
-pub(super) use plan::read;
 use plan::{LayoutPlan, plan};
 use rustc_hash::{FxHashMap, FxHashSet};
 use shuffle::Shuffle;
 use smallvec::SmallVec;
-pub(super) use transparent::is_reshape_target;
 use transparent::{NewOperand, Order, Transposed};
 
 /// Runs the pass on the entry function.
@@ -70,7 +68,7 @@ fn apply(module: &mut Module, block: BlockId, mut plan: LayoutPlan) {
             bases.insert(result, base);
             return false;
         }
-        for value in read(rewriter.module, op) {
+        for value in rewriter.module.reads(op) {
             if let Some(base) = bases.get(&value).cloned() {
                 let ordered = in_order(rewriter, value, &base);
                 bases.insert(ordered, base);

@@ -2,9 +2,10 @@
 //! convolution from ops that fuse with it.
 
 use super::shuffle::{Shuffle, shuffle};
-use super::transparent::{Order, Transposed, is_reshape_target, order_of, shuffled, step};
-use crate::ir::{BlockId, Dim, Module, OpId, ValueId, onnx, use_counts};
+use super::transparent::{Order, Transposed, order_of, shuffled, step};
+use crate::ir::{BlockId, Dim, Module, OpId, ValueId, is_reshape_target, onnx, use_counts};
 use crate::pass::canonicalize::{lowered::joined, simplify::is_ascending};
+use crate::pass::groups::Groups;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// The assumed size of a symbolic dimension.
@@ -31,58 +32,16 @@ impl LayoutPlan {
     }
 }
 
-/// A value with a delayed Transpose.
+/// A value with a delayed Transpose. A group is marked if a Transpose belongs to a convolution, which runtimes fuse with
+/// later ops.
 struct PendingTranspose {
     order: Order,
     group: usize,
 }
 
-/// Transposes that are moved together or not at all (union-find).
-#[derive(Default)]
-struct TransposeGroups {
-    /// The parent of each group.
-    parents: Vec<usize>,
-    /// The elements that are no longer transposed, minus those newly transposed.
-    gains: Vec<i64>,
-    /// Whether a Transpose belongs to a convolution, which runtimes fuse with later ops.
-    convolved: Vec<bool>,
-}
-
-impl TransposeGroups {
-    fn add(&mut self, convolved: bool) -> usize {
-        self.parents.push(self.parents.len());
-        self.gains.push(0);
-        self.convolved.push(convolved);
-        self.parents.len() - 1
-    }
-
-    fn find(&mut self, mut group: usize) -> usize {
-        while self.parents[group] != group {
-            self.parents[group] = self.parents[self.parents[group]];
-            group = self.parents[group];
-        }
-        group
-    }
-
-    fn join(&mut self, first: usize, second: usize) -> usize {
-        let (first, second) = (self.find(first), self.find(second));
-        if first != second {
-            self.parents[second] = first;
-            self.gains[first] += self.gains[second];
-            self.convolved[first] |= self.convolved[second];
-        }
-        first
-    }
-
-    fn gain(&mut self, group: usize, elements: i64) {
-        let group = self.find(group);
-        self.gains[group] += elements;
-    }
-}
-
 /// Plans a block; nested blocks keep their Transposes.
 pub(super) fn plan(module: &Module, block: BlockId) -> LayoutPlan {
-    let (mut groups, mut plan) = (TransposeGroups::default(), LayoutPlan::default());
+    let (mut groups, mut plan) = (Groups::default(), LayoutPlan::default());
     let mut pending: FxHashMap<ValueId, PendingTranspose> = FxHashMap::default();
     let mut done: FxHashSet<ValueId> = FxHashSet::default();
     let mut owners: FxHashMap<OpId, usize> = FxHashMap::default();
@@ -134,13 +93,14 @@ pub(super) fn plan(module: &Module, block: BlockId) -> LayoutPlan {
             plan.steps.insert(op, step);
             continue;
         }
-        for value in read(module, op) {
+        for value in module.reads(op) {
             put_in_order(module, value, &pending, &mut done, &mut groups);
         }
     }
     let mut pays = |op: &OpId| {
-        let group = groups.find(owners[op]);
-        groups.gains[group] > 0 || (groups.gains[group] == 0 && groups.convolved[group])
+        let gain = groups.total(owners[op]);
+        // A convolution no longer separated from what fuses with it is a gain, too.
+        gain > 0 || gain == 0 && groups.is_marked(owners[op])
     };
     plan.waiting.retain(|op, _| pays(op));
     plan.steps.retain(|op, _| pays(op));
@@ -174,7 +134,7 @@ fn put_in_order(
     value: ValueId,
     pending: &FxHashMap<ValueId, PendingTranspose>,
     done: &mut FxHashSet<ValueId>,
-    groups: &mut TransposeGroups,
+    groups: &mut Groups,
 ) {
     if let Some(pending) = pending.get(&value)
         && !is_ascending(&pending.order)
@@ -192,7 +152,7 @@ fn waiting(
     module: &Module,
     op: OpId,
     pending: &FxHashMap<ValueId, PendingTranspose>,
-    groups: &mut TransposeGroups,
+    groups: &mut Groups,
 ) -> Option<(Order, usize)> {
     let &operand = module.op(op).operands.first()?;
     let order = order_of(module, op)?;
@@ -205,14 +165,6 @@ fn waiting(
             Some((order, groups.add(convolved)))
         }
     }
-}
-
-/// All operands of an op, including those of nested ops.
-pub(in crate::pass) fn read(module: &Module, op: OpId) -> Vec<ValueId> {
-    let operation = module.op(op);
-    let within = module.ops_within(operation.regions.iter().copied());
-    let inner = within.flat_map(|inner| module.op(inner).operands.iter().copied());
-    operation.operands.iter().copied().chain(inner).collect()
 }
 
 /// Whether a Transpose only moves dimensions of size 1, so that a Reshape replaces it.

@@ -1,7 +1,9 @@
 //! Which ops a Transpose can move past, and how they change.
 
 use super::places;
-use crate::ir::{Attribute, Class, Data, Dim, Dims, Module, OpId, OpName, ValueId, axis_index, onnx};
+use crate::ir::{
+    Attribute, Class, Data, Dim, Dims, Module, OpId, OpName, ValueId, axis_index, is_reshape_target, onnx,
+};
 use crate::ops::OpAttributes;
 use smallvec::SmallVec;
 
@@ -175,11 +177,6 @@ fn is_movable(module: &Module, value: ValueId, left: &mut u32) -> bool {
     *left -= 1;
     module.op(op).name.class() == Class::Elementwise
         && module.op(op).operands.iter().all(|&operand| is_movable(module, operand, left))
-}
-
-/// Whether a constant shape can state these sizes: a Reshape infers one symbolic size, and copies a size for 0.
-pub(in crate::pass) fn is_reshape_target(dims: &[Dim]) -> bool {
-    dims.iter().filter(|dim| dim.known().is_none()).count() <= 1 && !dims.contains(&Dim::Known(0))
 }
 
 /// The sizes before a Transpose.

@@ -4,6 +4,7 @@ mod times;
 
 use crate::ir::provenance::{self, Scope};
 use crate::ir::{LocationId, Module, OpId};
+use crate::options::Options;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use smallvec::SmallVec;
 use std::hash::BuildHasher;
@@ -33,6 +34,28 @@ struct ModuleNode {
     name: Box<str>,
     /// For a function that JAX calls, the location of the call; `None` for a module.
     call: Option<LocationId>,
+}
+
+/// Where modules of the program end, if they become functions: passes do not join ops across that.
+pub(in crate::pass) struct Boundaries {
+    paths: Option<Paths>,
+}
+
+impl Boundaries {
+    /// The boundaries that the options of a conversion ask for.
+    pub(in crate::pass) fn of(options: &Options) -> Self {
+        Self { paths: options.keep_functions.then(Paths::new) }
+    }
+
+    /// Whether modules become functions.
+    pub(in crate::pass) fn exist(&self) -> bool {
+        self.paths.is_some()
+    }
+
+    /// Whether two ops belong to different modules.
+    pub(in crate::pass) fn part(&mut self, module: &Module, first: OpId, second: OpId) -> bool {
+        self.paths.as_mut().is_some_and(|paths| paths.of(module, first) != paths.of(module, second))
+    }
 }
 
 /// The interned paths of locations.
