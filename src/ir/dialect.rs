@@ -139,6 +139,7 @@ dialects! {
         SOFTMAX = "hlo2onnx.softmax", Opaque;
         SOFTPLUS = "hlo2onnx.softplus", Opaque;
         TAKE = "hlo2onnx.take", Opaque;
+        TAKE_ALONG_AXIS = "hlo2onnx.take_along_axis", Opaque;
         THREEFRY2X32 = "hlo2onnx.threefry2x32", Elementwise;
         TRIANGULAR_SOLVE = "hlo2onnx.triangular_solve", Opaque;
     }

@@ -222,6 +222,9 @@ impl Lower<'_> {
         if strides == [Dim::Known(1)] {
             return starts.value;
         }
+        if let (Some(columns), Some(strides)) = (self.columns(starts), &numbers) {
+            return self.scaled_sum(&columns, strides, starts);
+        }
         let value = self.int64(starts.value);
         let scaled = if strides.iter().all(|&stride| stride == Dim::Known(1)) {
             value
@@ -234,6 +237,40 @@ impl Lower<'_> {
             self.elementwise(onnx::MUL, &[value, strides])
         };
         if strides.len() == 1 { scaled } else { self.sum_columns(scaled, &starts.batch) }
+    }
+
+    /// The components of the index vectors with the sizes `batch`, if they are separate values that a Concat joins.
+    pub(super) fn columns(&self, starts: &StartIndices) -> Option<Vec<ValueId>> {
+        let value = self.widened(starts.value).unwrap_or(starts.value);
+        let op = self.module.defined_by(value, onnx::CONCAT)?;
+        let columns = &self.module.op(op).operands;
+        let last = self.rank(value) as i64 - 1;
+        let is_column = |&column: &ValueId| self.dims(column).last() == Some(&Dim::Known(1));
+        let fits = self.attributes(op).integer("axis").ok()? == last
+            && columns.len() == starts.ranges.len()
+            && columns.iter().all(is_column);
+        fits.then(|| columns.to_vec())
+    }
+
+    /// The sum of columns, each multiplied by its stride.
+    fn scaled_sum(&mut self, columns: &[ValueId], strides: &[i64], starts: &StartIndices) -> ValueId {
+        let highest = |(range, stride): (&ValueRange, &i64)| range.high.saturating_mul(*stride);
+        let ends = starts.ranges.iter().zip(strides).map(highest).fold(0i64, i64::saturating_add);
+        let is_short = ends <= i64::from(i32::MAX) && starts.ranges.iter().all(|range| range.low >= 0);
+        let mut sum = None;
+        for (&column, &stride) in columns.iter().zip(strides) {
+            let column = self.reshape_back(column, &starts.batch);
+            let column = if is_short { column } else { self.int64(column) };
+            let scaled = if stride == 1 {
+                column
+            } else {
+                let stride = self.integer(self.element(column), stride);
+                self.elementwise(onnx::MUL, &[column, stride])
+            };
+            sum = Some(sum.map_or(scaled, |sum| self.elementwise(onnx::ADD, &[sum, scaled])));
+        }
+        let sum = sum.unwrap_or(starts.value);
+        self.broadcast_to(sum, &starts.batch)
     }
 
     /// The sum over the last axis, which is not empty.

@@ -55,7 +55,7 @@ impl Lower<'_> {
     }
 
     /// The `i32` that was cast to this `i64`.
-    fn widened(&self, value: ValueId) -> Option<ValueId> {
+    pub(super) fn widened(&self, value: ValueId) -> Option<ValueId> {
         let [before] = self.module.defining_operands(value, onnx::CAST)?;
         (self.element(before) == Element::I32 && self.element(value) == Element::I64).then_some(before)
     }

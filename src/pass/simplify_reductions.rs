@@ -1,4 +1,5 @@
-//! Turns sums into means, and makes reductions keep the dimensions that a Reshape would restore.
+//! Turns sums into means, and makes reductions keep the dimensions that a Reshape would restore, or drop those that it would
+//! drop.
 //!
 //! Sums that `tree_reduction` splits cannot become means, so they stay.
 
@@ -12,11 +13,12 @@ use crate::source::Source;
 
 /// Runs the pass on all functions.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    super::canonicalize::remove_dead(module);
     let mut uses = use_counts_by_block(module);
     for function in module.functions() {
         let mut visit = |rewriter: &mut Rewriter, op: OpId| {
             let new = match rewriter.module.op(op).name {
-                onnx::RESHAPE => kept(rewriter, op, &uses),
+                onnx::RESHAPE => kept(rewriter, op, &uses).or_else(|| dropped(rewriter, op, &uses)),
                 onnx::DIV | onnx::MUL => {
                     let of_rows = mean(rewriter, cx.source, op, &uses);
                     of_rows.or_else(|| average(rewriter, cx.source, op, &uses))
@@ -82,6 +84,26 @@ fn kept(rewriter: &mut Rewriter, op: OpId, uses: &[u32]) -> Option<ValueId> {
     }
     let name = module.op(reduction).name;
     Some(reduction_of(rewriter, reduction, name, [x, list], ty, true))
+}
+
+/// Drops the dimension of an ArgMax or ArgMin that a Reshape drops.
+fn dropped(rewriter: &mut Rewriter, op: OpId, uses: &[u32]) -> Option<ValueId> {
+    let module = &*rewriter.module;
+    let &[reduced, _] = &module.op(op).operands[..] else { return None };
+    let reduction = module.defining_op(reduced).filter(|_| uses.get(reduced.index()) == Some(&1))?;
+    let &[x] = &module.op(reduction).operands[..] else { return None };
+    if !matches!(module.op(reduction).name, onnx::ARG_MAX | onnx::ARG_MIN) || !keeps(module, reduction) {
+        return None;
+    }
+    let mut dims = module.tensor(x)?.dims.clone();
+    let axis = module.attribute(reduction, "axis").map_or(Some(0), Attribute::as_integer)?;
+    dims.remove(axis_index(axis, dims.len())?);
+    let ty = module.value_type(module.op(op).results[0]);
+    if module.tensor_type(ty)?.dims != dims {
+        return None;
+    }
+    rewriter.set_integer(reduction, "keepdims", 0);
+    Some(rewriter.create_like(reduction, &[x]).of(ty))
 }
 
 /// Turns a sum divided by its element count into a mean.

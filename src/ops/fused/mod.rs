@@ -17,7 +17,7 @@ use images::{interpolate, repeat, resample};
 use normalization::{group_norm, layer_norm, rms_norm};
 use rotary::rotary_embedding;
 use std::f64::consts::{FRAC_2_PI, SQRT_2};
-use take::take;
+use take::{take, take_along_axis};
 
 pub(super) const ROWS: &[Row] = &[
     row(
@@ -68,6 +68,8 @@ pub(super) const ROWS: &[Row] = &[
     }),
     row(hlo2onnx::TAKE, rule(3, fused::take), Elements::PLAIN, take)
         .note("Gather of clamped positions, and Where; a small constant holds the fill instead"),
+    row(hlo2onnx::TAKE_ALONG_AXIS, rule(3, fused::take_along_axis), Elements::PLAIN, take_along_axis)
+        .note("GatherElements at clamped positions, and Where"),
 ];
 
 /// Whether the sign bit is set. Without `BitCast` the sign of NaN is ignored.

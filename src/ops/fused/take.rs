@@ -1,4 +1,4 @@
-//! Elements at positions along an axis, or a number where a position is out of range.
+//! Rows or elements at positions along an axis, or a number where a position is out of range.
 
 use crate::ir::{Data, Dim, Element, OpId, ValueId, onnx};
 use crate::ops::elementwise::select;
@@ -15,15 +15,8 @@ pub(super) fn take(cx: &mut Lower, op: OpId) -> Lowered {
     if dims.contains(&Dim::Known(0)) {
         return Ok(cx.empty_tensor(element, &dims).into());
     }
-    let [x, positions] = [cx.full(op, 0)?, cx.full(op, 1)?];
-    let fill = cx.operand(op, 2)?;
-    let size =
-        cx.dims(x)[axis as usize].known().ok_or_else(|| LowerError::form("an axis of unknown size"))?;
-    let positions = if matches!(cx.element(positions), Element::I32 | Element::I64) {
-        positions
-    } else {
-        cx.cast(positions, Element::I32)
-    };
+    let (x, fill) = (cx.full(op, 0)?, cx.operand(op, 2)?);
+    let (positions, size) = positions(cx, op, x, axis)?;
     let range = cx.range(positions);
     if range.low >= -size && range.high < size {
         return Ok(gather(cx, x, positions, axis, &dims).into());
@@ -40,6 +33,35 @@ pub(super) fn take(cx: &mut Lower, op: OpId) -> Lowered {
     places.extend(std::iter::repeat_n(Dim::Known(1), trailing));
     let is_inside = cx.reshape(is_inside, &places);
     Ok(select(cx, is_inside, gathered, fill).into())
+}
+
+/// The operands are a tensor, positions along an axis for each element of the result, which count from the end where they are
+/// negative, and what stands for an element that the tensor does not have.
+pub(super) fn take_along_axis(cx: &mut Lower, op: OpId) -> Lowered {
+    let axis = super::axis(cx, op)?;
+    let (element, dims) = cx.result_dims(op, 0)?;
+    if dims.contains(&Dim::Known(0)) {
+        return Ok(cx.empty_tensor(element, &dims).into());
+    }
+    let (x, fill) = (cx.full(op, 0)?, cx.operand(op, 2)?);
+    let (positions, size) = positions(cx, op, x, axis)?;
+    let inside = within(cx, positions, -size, size - 1);
+    let is_inside = cx.formula([inside, positions], |[inside, position]| inside.equal(position));
+    // Not all runtimes count from the end here.
+    let modulus = cx.integer(cx.element(positions), size);
+    let is_counted = cx.range(positions).low < 0;
+    let counted = if is_counted { cx.elementwise(onnx::MOD, &[inside, modulus]) } else { inside };
+    let gathered = cx.node(onnx::GATHER_ELEMENTS, &[x, counted]).int("axis", axis).out(element, &dims);
+    Ok(select(cx, is_inside, gathered, fill).into())
+}
+
+/// The positions as `i32` or `i64`, and the size of the axis.
+fn positions(cx: &mut Lower, op: OpId, x: ValueId, axis: i64) -> Result<(ValueId, i64), LowerError> {
+    let size = cx.dims(x)[axis as usize].known();
+    let size = size.ok_or_else(|| LowerError::form("an axis of unknown size"))?;
+    let positions = cx.full(op, 1)?;
+    let is_index = matches!(cx.element(positions), Element::I32 | Element::I64);
+    Ok((if is_index { positions } else { cx.cast(positions, Element::I32) }, size))
 }
 
 fn within(cx: &mut Lower, positions: ValueId, low: i64, high: i64) -> ValueId {

@@ -57,6 +57,12 @@ pub(in crate::ops) fn resample(t: &Typing) -> Inferred {
     one(tensor(operand.element, dims))
 }
 
+/// One element for each position.
+pub(in crate::ops) fn take_along_axis(t: &Typing) -> Inferred {
+    let (operand, positions) = (t.operand(0)?, t.operand(1)?);
+    one(tensor(operand.element, positions.dims.clone()))
+}
+
 /// An axis becomes the dimensions of the positions.
 pub(in crate::ops) fn take(t: &Typing) -> Inferred {
     let (operand, positions) = (t.operand(0)?, t.operand(1)?);

@@ -33,8 +33,8 @@ fn filled_gather(p: &mut Pattern, op: OpId) -> Option<Fused> {
     Some(Fused::of(stablehlo::SELECT, [FusedOperand::Value(condition), gathered, FusedOperand::Value(fill)]))
 }
 
-/// `take(x, i, fill)`, if the positions are `i`, wrapped and compared with the bounds of an axis, and each window is all
-/// of `x` at one position of that axis.
+/// `take(x, i, fill)` or `take_along_axis(x, i, fill)`, if the positions are `i`, wrapped and compared with the bounds of an
+/// axis, and each window is all of `x` at one position of that axis, or one element.
 fn taken(
     p: &Pattern,
     [in_range, x, starts, fill]: [ValueId; 4],
@@ -45,25 +45,38 @@ fn taken(
     let &[axis] = &numbers.start_index_map[..] else { return None };
     let ([table, starts_type], result) = ([p.tensor(x)?, p.tensor(starts)?], p.tensor(p.result_of(select)?)?);
     let size = table.dims.get(axis)?.known()?;
-    let mut window = table.dims.clone();
-    window[axis] = Dim::Known(1);
-    let is_whole = OpAttributes::of(p.module, gather).sizes("slice_sizes").ok()? == window
-        && numbers.collapsed_slice_dims == [axis]
-        && numbers.operand_batching_dims.is_empty();
     let mut batch = starts_type.dims.clone();
     if numbers.index_vector_dim < batch.len() {
         batch.remove(numbers.index_vector_dim);
     }
-    let places = numbers.batch_dims(starts_type.rank()).into_iter().map(|(_, place)| place);
-    let is_along_axis = places.eq(axis..axis + batch.len());
+    let window = OpAttributes::of(p.module, gather).sizes("slice_sizes").ok()?;
+    let mut row = table.dims.clone();
+    row[axis] = Dim::Known(1);
+    let places = || numbers.batch_dims(starts_type.rank()).into_iter().map(|(_, place)| place);
+    let takes_rows = window == row
+        && numbers.operand_batching_dims.is_empty()
+        && places().eq(axis..axis + batch.len())
+        && result.dims.len() == table.dims.len() - 1 + batch.len();
+    // Each element has its own position along the axis, as `jnp.take_along_axis` prints it.
+    let others: Vec<usize> = (0..table.rank()).filter(|&dim| dim != axis).collect();
+    let takes_elements = window.iter().all(|&size| size == Dim::Known(1))
+        && numbers.operand_batching_dims == others
+        && numbers.start_indices_batching_dims == others
+        && places().eq(0..table.rank())
+        && result.dims == batch
+        && others.iter().all(|&dim| batch[dim] == table.dims[dim]);
     let bounds: [ValueId; 2] = p.module.defining_operands(in_range, stablehlo::AND)?;
     let [first, last] = bounds.map(|side| {
         let [_, bound] = p.module.defining_operands(side, stablehlo::COMPARE)?;
         p.whole_number(bound)
     });
     let index = wrapped(p, starts, size)?;
-    let fits = is_whole && is_along_axis && first == Some(0) && last == Some(size - 1);
-    let kept = result.dims.len() == table.dims.len() - 1 + batch.len();
+    let is_checked = first == Some(0) && last == Some(size - 1) && numbers.collapsed_slice_dims == [axis];
+    let name = match (takes_rows, takes_elements) {
+        (true, _) => hlo2onnx::TAKE,
+        (false, true) => hlo2onnx::TAKE_ALONG_AXIS,
+        (false, false) => return None,
+    };
     let element = starts_type.element;
     let positions = if p.tensor(index)?.dims == batch {
         FusedOperand::Value(index)
@@ -72,7 +85,7 @@ fn taken(
         FusedOperand::made_of(Fused::new(stablehlo::RESHAPE, &[index]), element, batch)
     };
     let operands = [FusedOperand::Value(x), positions, FusedOperand::Value(fill)];
-    (fits && kept).then(|| Fused::of(hlo2onnx::TAKE, operands).int("axis", axis))
+    is_checked.then(|| Fused::of(name, operands).int("axis", axis))
 }
 
 /// The integers `i` of `select(i < 0, i + size, i)`, maybe with dimensions of one element more or less.
