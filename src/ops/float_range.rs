@@ -142,6 +142,20 @@ impl Lower<'_> {
             | onnx::GATHER
             | onnx::GATHER_ELEMENTS
             | onnx::GATHER_ND => self.traced_range(operand, left),
+            onnx::RELU => {
+                let FloatRange { low, high, nan } = self.traced_range(operand, left);
+                FloatRange { low: low.max(0.0), high: high.max(0.0), nan }
+            }
+            name @ (onnx::MAX | onnx::MIN) => {
+                let pick = if name == onnx::MAX { f64::max } else { f64::min };
+                let ranges = operands.iter().map(|&operand| self.traced_range(operand, left));
+                let both = |a: FloatRange, b: FloatRange| FloatRange {
+                    low: pick(a.low, b.low),
+                    high: pick(a.high, b.high),
+                    nan: a.nan || b.nan,
+                };
+                ranges.reduce(both).unwrap_or(FloatRange::ANY)
+            }
             onnx::ADD => {
                 let first = self.traced_range(operand, left);
                 first.sum(self.traced_range(operands[1], left), self.element(operand))
