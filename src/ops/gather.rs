@@ -213,7 +213,8 @@ fn joined(
     let joined = &sizes[first..=last];
     let steps = strides(&cx.module.dim_exprs, joined);
     let own: Dims = moving.iter().map(|&dim| steps[dim - first]).collect();
-    let position = cx.linear(starts, &own);
+    let position = cx.scaled_sum(starts, &own);
+    let position = position.unwrap_or_else(|| cx.linear(starts, &own));
     let batch = starts.batch.len();
     let windows: Vec<usize> = (first..=last).filter(|&dim| numbers.window[dim] != Dim::Known(1)).collect();
     let counts: Vec<(usize, StridedAxis)> = windows

@@ -138,7 +138,12 @@ impl Lower<'_> {
         if columns.len() > 1 {
             sizes.push(Dim::Known(columns.len() as i64));
         }
-        let value = if let Some((known, mut sizes)) = self.known_starts(starts) {
+        let separate = self.columns(starts).filter(|_| columns.len() == 1);
+        let value = if let Some(parts) = separate {
+            let column = self.reshape_back(parts[columns[0]], &starts.batch);
+            let column = self.cast(column, self.element(starts.value));
+            self.broadcast_to(column, &starts.batch)
+        } else if let Some((known, mut sizes)) = self.known_starts(starts) {
             sizes.extend((columns.len() > 1).then_some(columns.len() as i64));
             let rows = known.chunks_exact(all);
             let kept: Vec<i64> = rows.flat_map(|row| columns.iter().map(|&column| row[column])).collect();
@@ -222,9 +227,6 @@ impl Lower<'_> {
         if strides == [Dim::Known(1)] {
             return starts.value;
         }
-        if let (Some(columns), Some(strides)) = (self.columns(starts), &numbers) {
-            return self.scaled_sum(&columns, strides, starts);
-        }
         let value = self.int64(starts.value);
         let scaled = if strides.iter().all(|&stride| stride == Dim::Known(1)) {
             value
@@ -252,13 +254,15 @@ impl Lower<'_> {
         fits.then(|| columns.to_vec())
     }
 
-    /// The sum of columns, each multiplied by its stride.
-    fn scaled_sum(&mut self, columns: &[ValueId], strides: &[i64], starts: &StartIndices) -> ValueId {
+    /// The dot product of each index vector and the strides, if the components are separate values: as `i32` if it fits.
+    pub(super) fn scaled_sum(&mut self, starts: &StartIndices, strides: &[Dim]) -> Option<ValueId> {
+        let columns = self.columns(starts)?;
+        let strides: Vec<i64> = strides.iter().map(|stride| stride.known()).collect::<Option<_>>()?;
         let highest = |(range, stride): (&ValueRange, &i64)| range.high.saturating_mul(*stride);
-        let ends = starts.ranges.iter().zip(strides).map(highest).fold(0i64, i64::saturating_add);
+        let ends = starts.ranges.iter().zip(&strides).map(highest).fold(0i64, i64::saturating_add);
         let is_short = ends <= i64::from(i32::MAX) && starts.ranges.iter().all(|range| range.low >= 0);
         let mut sum = None;
-        for (&column, &stride) in columns.iter().zip(strides) {
+        for (column, stride) in columns.into_iter().zip(strides) {
             let column = self.reshape_back(column, &starts.batch);
             let column = if is_short { column } else { self.int64(column) };
             let scaled = if stride == 1 {
@@ -269,8 +273,7 @@ impl Lower<'_> {
             };
             sum = Some(sum.map_or(scaled, |sum| self.elementwise(onnx::ADD, &[sum, scaled])));
         }
-        let sum = sum.unwrap_or(starts.value);
-        self.broadcast_to(sum, &starts.batch)
+        Some(self.broadcast_to(sum?, &starts.batch))
     }
 
     /// The sum over the last axis, which is not empty.

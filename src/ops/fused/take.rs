@@ -45,13 +45,21 @@ pub(super) fn take_along_axis(cx: &mut Lower, op: OpId) -> Lowered {
     }
     let (x, fill) = (cx.full(op, 0)?, cx.operand(op, 2)?);
     let (positions, size) = positions(cx, op, x, axis)?;
-    let inside = within(cx, positions, -size, size - 1);
-    let is_inside = cx.formula([inside, positions], |[inside, position]| inside.equal(position));
+    let range = cx.range(positions);
+    let fits = range.low >= -size && range.high < size;
+    let inside = if fits { positions } else { within(cx, positions, -size, size - 1) };
     // Not all runtimes count from the end here.
-    let modulus = cx.integer(cx.element(positions), size);
-    let is_counted = cx.range(positions).low < 0;
-    let counted = if is_counted { cx.elementwise(onnx::MOD, &[inside, modulus]) } else { inside };
+    let counted = if range.low < 0 {
+        let modulus = cx.integer(cx.element(positions), size);
+        cx.elementwise(onnx::MOD, &[inside, modulus])
+    } else {
+        inside
+    };
     let gathered = cx.node(onnx::GATHER_ELEMENTS, &[x, counted]).int("axis", axis).out(element, &dims);
+    if fits {
+        return Ok(gathered.into());
+    }
+    let is_inside = cx.formula([inside, positions], |[inside, position]| inside.equal(position));
     Ok(select(cx, is_inside, gathered, fill).into())
 }
 
