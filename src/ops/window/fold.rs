@@ -6,13 +6,19 @@
 use super::Window;
 use crate::ir::{Dim, Dims, Element, OpId, RegionId, ValueId, onnx};
 use crate::ops::reduce::pairs;
-use crate::ops::{Lower, Lowered};
+use crate::ops::{Lower, LowerError, Lowered};
 
 /// More offsets become a loop.
 const UNROLLED: i64 = 16;
+/// Larger windows are refused: the loop has a table of all offsets.
+const LARGEST: i64 = 1 << 16;
 
 pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, window: &Window, out: &[Dim]) -> Lowered {
     let count = pairs(cx, op)?;
+    if window.count() > LARGEST {
+        let why = format!("a window of {} positions; up to {LARGEST} are supported", window.count());
+        return Err(LowerError::form(why));
+    }
     let vectorized = cx.vectorize_region(region, out)?;
     let interior: Vec<i64> = window.base.iter().map(|&base| base - 1).collect();
     let (mut padded, mut inits) = (Vec::with_capacity(count), Vec::with_capacity(count));

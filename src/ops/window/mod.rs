@@ -105,7 +105,7 @@ impl Window {
 
     /// The number of offsets in the window.
     fn count(&self) -> i64 {
-        self.sizes.iter().product()
+        self.sizes.iter().copied().fold(1, i64::saturating_mul)
     }
 
     /// Whether the dimension is unchanged.
