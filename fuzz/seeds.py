@@ -1,7 +1,8 @@
 """Writes the seed inputs of the fuzz targets from the fixtures: `python fuzz/seeds.py [MOST_BYTES]` fills fuzz/corpus.
 
-Every case of a fixture is an input of `syntax` and `convert`, files of weights are inputs of `weights`, and some compressed
-texts are inputs of `decompress`. Inputs longer than MOST_BYTES (4096) are omitted: short ones are mutated faster.
+Every case of a fixture is an input of `syntax` and `convert`, files of weights are inputs of `weights`, some compressed
+texts are inputs of `decompress`, and artifacts are inputs of `bytecode`. Inputs longer than MOST_BYTES (4096) are omitted:
+short ones are mutated faster.
 """
 
 import gzip
@@ -40,6 +41,8 @@ def main() -> None:
     save("convert", texts, most)
     weights = [path.read_bytes() for path in FIXTURES.glob("models/*/weights.*")]
     save("weights", weights, 4 * most)
+    artifacts = [path for path in (FIXTURES / "bytecode").iterdir() if path.suffix in (".bin", ".mlirbc")]
+    save("bytecode", [path.read_bytes() for path in artifacts], 4 * most)
     save("decompress", [gzip.compress(text, mtime=0) for text in texts[::50]], most)
 
 

@@ -31,6 +31,7 @@
 //! - `cli` (default): the command line, as the function [`cli::run`] and as the binary.
 //! - `lsp` (default): the language server, [`lsp`].
 
+mod bytecode;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod compile;

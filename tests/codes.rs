@@ -131,9 +131,10 @@ fn python(line: &str, at: &Path) -> Result<(), String> {
     let (_, content) = rest.split_once(".write(").ok_or("a write is expected")?;
     let path = at.join(quoted(rest));
     let content = content.strip_suffix(')').ok_or("the end is expected")?;
-    if content == "exported.mlir_module_serialized" {
-        // The beginning of MLIR bytecode.
-        return fs::write(path, b"ML\xefR\x01StableHLO_v1.0.0\0").map_err(text);
+    if let Some(part) = content.strip_prefix("exported.mlir_module_serialized") {
+        let bytecode = fs::read(root().join("fixtures/bytecode/relu.mlirbc")).map_err(text)?;
+        let length = part.trim_matches(['[', ':', ']']).parse().unwrap_or(bytecode.len());
+        return fs::write(path, &bytecode[..length]).map_err(text);
     }
     if content == "exported.mlir_module()" {
         return fs::write(

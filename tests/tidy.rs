@@ -13,11 +13,12 @@ const MOST_LINES: usize = 600;
 /// Names that do not describe the contents.
 const FORBIDDEN_MODULES: [&str; 6] = ["utils", "util", "common", "helpers", "types", "misc"];
 /// The top-level modules that a module may use; unlisted ones (`lib.rs`, `main.rs`, `cli`) may use all.
-const IMPORTS: [(&str, &[&str]); 12] = [
-    ("source", &[]),
-    ("diagnostic", &["source"]),
+const IMPORTS: [(&str, &[&str]); 13] = [
+    ("bytecode", &[]),
+    ("source", &["bytecode"]),
+    ("diagnostic", &["source", "bytecode"]),
     ("ir", &["source", "diagnostic"]),
-    ("syntax", &["source", "diagnostic", "ir"]),
+    ("syntax", &["bytecode", "source", "diagnostic", "ir"]),
     ("target", &["diagnostic", "ir"]),
     ("ops", &["source", "diagnostic", "ir", "options", "target"]),
     ("pass", &["source", "diagnostic", "ir", "ops", "options", "target", "weights"]),

@@ -281,8 +281,9 @@ def convert(
     """Convert a lowered program.
 
     Args:
-        source: A path; the text of a program as ``str`` or ``bytes``; a ``jax.stages.Lowered``; or a
-            ``jax.export.Exported``. A ``str`` without a line break is a path.
+        source: A path; the text of a program as ``str`` or ``bytes``; the ``bytes`` of StableHLO's bytecode or of
+            ``jax.export.Exported.serialize()``; a ``jax.stages.Lowered``; or a ``jax.export.Exported``. A ``str`` without
+            a line break is a path.
         output_path: As in `to_onnx`.
         return_mode: As in `to_onnx`.
         **options: The fields of `Options`.

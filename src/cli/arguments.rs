@@ -64,7 +64,8 @@ fn hide_names(option: Arg) -> Arg {
 /// Arguments of `convert`.
 #[derive(Args)]
 pub struct ConvertArguments {
-    /// The text, as `jax.jit(f).lower(x).as_text()` prints it; `-` is standard input
+    /// The program: the text that `jax.jit(f).lower(x).as_text()` prints, StableHLO's bytecode, or a serialized
+    /// `jax.export.Exported`; `-` is standard input
     #[arg(value_name = "MODEL.mlir")]
     pub input: PathBuf,
     /// Where to write the model; `-` is standard output [default: the input with `.onnx`]
@@ -179,7 +180,7 @@ pub enum Color {
 /// Arguments of `check`.
 #[derive(Args)]
 pub struct CheckArguments {
-    /// The texts; `-` is standard input
+    /// The programs, as for `convert`; `-` is standard input
     #[arg(required = true, value_name = "MODEL.mlir")]
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]
@@ -200,7 +201,7 @@ pub struct CheckArguments {
 /// Arguments of `opt`.
 #[derive(Args)]
 pub struct OptArguments {
-    /// The text; `-` is standard input
+    /// The program, as for `convert`; `-` is standard input
     #[arg(value_name = "MODEL.mlir")]
     pub input: PathBuf,
     /// Passes to run, in this order, separated by commas [default: none, which prints the text in generic form]

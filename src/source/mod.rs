@@ -1,4 +1,4 @@
-//! The text to compile: its bytes, its name, and the result of one scan over the bytes.
+//! The text to compile: its bytes, its name, and the result of one scan over the bytes. Bytecode becomes text here.
 
 mod decompress;
 mod digits;
@@ -15,17 +15,28 @@ pub use span::Span;
 
 pub(crate) use lookahead::skip_space;
 
+use crate::bytecode::{self, UnreadableBytecode};
 use decompress::Compression;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
-/// A text held in memory or mapped from a file.
+/// A text held in memory or mapped from a file, or disassembled from the bytecode in one.
 pub struct Source {
     name: String,
     mapping: Mapping,
     scan: Scan,
+    bytecode: Option<Bytecode>,
+}
+
+/// The file that a text was disassembled from.
+struct Bytecode {
+    file: Arc<Mapping>,
+    /// The constants that the text refers to as `blob0`, `blob1` and so on.
+    blobs: Vec<Range<usize>>,
+    fault: Option<UnreadableBytecode>,
 }
 
 impl Source {
@@ -82,8 +93,15 @@ impl Source {
     }
 
     fn new(name: String, mapping: Mapping) -> Self {
+        let Some(range) = bytecode::find(mapping.bytes()) else { return Self::of_text(name, mapping, None) };
+        let bytecode::Disassembly { text, blobs, fault } = bytecode::disassemble(mapping.bytes(), range);
+        let bytecode = Bytecode { file: Arc::new(mapping), blobs, fault };
+        Self::of_text(name, Mapping::from_bytes(text), Some(bytecode))
+    }
+
+    fn of_text(name: String, mapping: Mapping, bytecode: Option<Bytecode>) -> Self {
         let scan = scan::scan(mapping.bytes(), &|range| mapping.release(range));
-        Self { name, mapping, scan }
+        Self { name, mapping, scan, bytecode }
     }
 
     /// The name shown in diagnostics: the path as it was given.
@@ -109,6 +127,18 @@ impl Source {
     /// Ranges of the literals that the scan lifted out: the hexadecimal digits between the quotes, in order.
     pub fn literals(&self) -> &[Range<usize>] {
         &self.scan.literals
+    }
+
+    /// Why the text is not that of the program, if it was to be disassembled from bytecode.
+    pub fn fault(&self) -> Option<&UnreadableBytecode> {
+        self.bytecode.as_ref()?.fault.as_ref()
+    }
+
+    /// The bytes of a constant that stayed in the file of the bytecode, by the key of its resource in the text.
+    pub fn blob(&self, key: &str) -> Option<Pieces> {
+        let bytecode = self.bytecode.as_ref()?;
+        let range = bytecode.blobs.get(key.strip_prefix("blob")?.parse::<usize>().ok()?)?;
+        Pieces::new(&bytecode.file, [range.clone()])
     }
 
     /// Marks bytes as read by a forward reader, so that a mapped file's pages need not stay in memory.

@@ -17,11 +17,6 @@ const WEIGHTS: &str = "pass the program as text, and this file with `--weights`"
 const HEADS: &[(&[u8], &str, &str)] = &[
     (b"\xFF\xFE", "it is UTF-16 text", UTF16),
     (b"\xFE\xFF", "it is UTF-16 text", UTF16),
-    (
-        b"ML\xEFR",
-        "it is MLIR bytecode",
-        "write the text form: `exported.mlir_module()` instead of `exported.mlir_module_serialized`",
-    ),
     (b"\x1F\x8B", "it is a compressed file", ""),
     (b"\x93NUMPY", "it is a NumPy array", ""),
     (b"\x89HDF", "it is an HDF5 file", ""),
@@ -73,12 +68,6 @@ pub(super) fn other(bytes: &[u8]) -> Option<Other> {
     if is_safetensors(head) {
         return other("it is a safetensors file of weights", WEIGHTS, at);
     }
-    // A flat buffer with the bytecode in it.
-    let start = &bytes[..bytes.len().min(1 << 20)];
-    if memchr::memmem::find(start, b"ML\xEFR").is_some() {
-        let cure = "write its text: `jax.export.deserialize(open(F, \"rb\").read()).mlir_module()`";
-        return other("it is a serialized `jax.export.Exported`", cure, at);
-    }
     // The version of the IR and the name of the producer.
     if matches!(head, [8, 1..=32, 0x12 | 0x1A | 0x22 | 0x2A | 0x32 | 0x3A | 0x42, ..]) {
         return other("it is an ONNX model", "", at);
@@ -112,8 +101,6 @@ mod tests {
         assert_eq!(why(b"\xFF\xFEm\0o\0d\0"), Some("it is UTF-16 text"));
         assert_eq!(why(b"m\0o\0d\0u\0"), Some("it is UTF-16 text"));
         assert_eq!(why(b"\0m\0o\0d\0u"), Some("it is UTF-16 text"));
-        assert_eq!(why(b"ML\xEFR\x0DStableHLO_v1.0.0\0"), Some("it is MLIR bytecode"));
-        assert_eq!(why(b"\x04\0\0\0 main ML\xEFR"), Some("it is a serialized `jax.export.Exported`"));
         assert_eq!(why(b"\x80\x04\x95\0"), Some("it is a Python pickle"));
         assert_eq!(why(b"\x10\0\0\0\0\0\0\0{\"w\":{}}"), Some("it is a safetensors file of weights"));
         assert_eq!(why(b"PK\x03\x04\0\0w.npy"), Some("it is an npz file of arrays"));

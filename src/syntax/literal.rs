@@ -213,6 +213,12 @@ impl Parser<'_> {
 
     /// The constant of a resource.
     pub(super) fn resource_of(&mut self, key: Text<'_>, ty: TypeId, ty_at: Span) -> Option<Attribute> {
+        if let Some(blob) = self.source.blob(key.text.trim()) {
+            // The bytecode has been checked: the blob has as many bytes as the type.
+            return Some(Attribute::Dense(
+                self.module.add_constant(Constant { ty, data: Data::Mapped(blob) }),
+            ));
+        }
         let Some(digits) = self.resources.get(key.text.trim()).cloned() else {
             let why = match key.text.trim() {
                 "__elided__" => "its elements were elided when the text was printed",

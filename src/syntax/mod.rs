@@ -26,8 +26,10 @@ mod structure;
 mod text;
 mod ty;
 
+use crate::bytecode::UnreadableBytecode;
 use crate::diagnostic::catalog::{
-    BadLiteral, EmptyInput, NestingTooDeep, SyntaxError, UnclosedDelimiter, UndefinedAlias, UnreadableText,
+    self, BadLiteral, EmptyInput, NestingTooDeep, SyntaxError, UnclosedDelimiter, UndefinedAlias,
+    UnreadableText,
 };
 use crate::diagnostic::{Diagnostics, nearest};
 use crate::ir::{Attribute, LocationId, Module, Type, TypeId};
@@ -151,6 +153,11 @@ impl<'s> Parser<'s> {
 
     /// Whether the bytes can be StableHLO text at all; if not, that is the only error.
     fn is_text(&mut self) -> bool {
+        if let Some(UnreadableBytecode { why, cause, offset, shown, producer }) = self.source.fault() {
+            let (why, offset, at) = (why.as_str(), *offset, Span::from(shown.clone()));
+            self.diagnostics.push(catalog::UnreadableBytecode { why, cause, offset, producer, at });
+            return false;
+        }
         let Some(format::Other { why, cure, at }) = format::other(self.source.bytes()) else { return true };
         self.diagnostics.push(UnreadableText { why, cure, at: Span::new(at, at + 1) });
         false

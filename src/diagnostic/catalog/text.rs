@@ -1,22 +1,22 @@
 //! E00xx: the text itself.
 
 use super::{did_you_mean, is_likely_typo};
+use crate::bytecode::{Cause, NEWEST_VHLO};
 use crate::source::Span;
 
 diagnostics! {
     /// The input is not StableHLO text.
     ///
-    /// The compiler reads MLIR as UTF-8 text. It does not read HLO text, a jaxpr, UTF-16 text, MLIR bytecode, a
-    /// serialized `jax.export.Exported`, an ONNX model, or a file of weights.
+    /// The compiler reads MLIR as UTF-8 text, StableHLO's bytecode, and a serialized `jax.export.Exported`. It does not read
+    /// HLO text, a jaxpr, UTF-16 text, an ONNX model, or a file of weights.
     ///
-    /// An example that triggers it (bytecode):
+    /// An example that triggers it (HLO text):
     ///
     /// ```python
-    /// exported = jax.export.export(jax.jit(f))(x)
-    /// open("model.mlir", "wb").write(exported.mlir_module_serialized)
+    /// open("model.mlir", "w").write("HloModule jit_f")
     /// ```
     ///
-    /// What to do: write the text instead.
+    /// What to do: write StableHLO text instead.
     ///
     /// Fixed:
     ///
@@ -24,7 +24,7 @@ diagnostics! {
     /// open("model.mlir", "w").write(exported.mlir_module())
     /// ```
     E0001 UnreadableText<'a> { why: &'a str, cure: &'a str, at: Span }
-        => "the input is not StableHLO text: {why}"
+        => "the input is not StableHLO: {why}"
         label at "here"
         help {
             let text = "write the text form: `jax.jit(f).lower(x).as_text(debug_info=True)` or `exported.mlir_module()`";
@@ -309,4 +309,45 @@ diagnostics! {
         label at "written again"
         label first "first written here"
         help "delete one of the two";
+
+    /// MLIR bytecode cannot be read.
+    ///
+    /// The compiler reads the bytecode in which StableHLO serializes programs (its "portable artifacts", of the dialect
+    /// VHLO), also within a serialized `jax.export.Exported`. The offset is that of the first byte that does not fit what
+    /// comes before it. The bytes around it are shown in place of the text.
+    ///
+    /// An example that triggers it (the file was cut off):
+    ///
+    /// ```python
+    /// open("model.mlir", "wb").write(exported.mlir_module_serialized[:64])
+    /// ```
+    ///
+    /// What to do: write the file again, in binary mode. A file of a newer StableHLO can be written for an older one
+    /// (`stablehlo.serialize_portable_artifact(module, "1.20.0")`). Bytecode of other dialects is what MLIR's `write_bytecode`
+    /// writes; write a portable artifact or text in its place.
+    ///
+    /// Fixed:
+    ///
+    /// ```python
+    /// open("model.mlir", "wb").write(exported.mlir_module_serialized)
+    /// ```
+    E0011 UnreadableBytecode<'a> { why: &'a str, cause: &'a Cause, offset: usize, producer: &'a str, at: Span }
+        => "the bytecode cannot be read at byte {offset}: {why}"
+        label at "byte {offset}"
+        help {
+            Some(match cause {
+                Cause::Damage => "the file is damaged or was cut off: write it again, in binary mode".into(),
+                Cause::Newer => format!(
+                    "{writer} wrote it, and VHLO {NEWEST_VHLO} is the newest that is read: write it for that version, with \
+                     `stablehlo.serialize_portable_artifact(module, \"{NEWEST_VHLO}\")`, or update hlo2onnx",
+                    writer = if producer.is_empty() { "a newer MLIR" } else { producer },
+                ),
+                Cause::Foreign(dialect) if dialect == "stablehlo" || dialect == "func" => {
+                    "it is not a portable artifact: write one with `stablehlo.serialize_portable_artifact(module, \
+                     stablehlo.get_current_version())`, or write text with `str(module)`"
+                        .into()
+                }
+                Cause::Foreign(dialect) => format!("the dialect `{dialect}` has its own encoding: write text, with `str(module)`"),
+            })
+        };
 }
