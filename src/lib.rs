@@ -1,4 +1,4 @@
-//! A compiler from StableHLO text, as JAX prints it, to ONNX.
+//! A compiler from StableHLO, as JAX prints and serializes it, to ONNX.
 //!
 //! ```
 //! use hlo2onnx::{Options, convert_file};

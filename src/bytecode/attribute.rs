@@ -118,6 +118,7 @@ static WORDS: [Words; 9] = [
 impl<'a> Container<'a> {
     pub(super) fn attribute_of(&self, index: usize) -> Result<Attribute<'a>, Fault> {
         let entry = &self.attributes[index];
+        self.count_decoding(entry)?;
         let mut reader = self.entry(entry);
         let attribute = if !entry.encoded {
             Attribute::Text(reader.terminated()?)
@@ -138,7 +139,7 @@ impl<'a> Container<'a> {
         if let Some(words) = WORDS.iter().find(|words| words.code == code) {
             let at = reader.offset();
             let word = reader.varint()?;
-            if word >= words.words.len() as u64 {
+            if words.words.get(word as usize).is_none_or(|word| word.is_empty()) {
                 return Err(Fault::new(at, format!("word {word} of `{}` is not known", words.name)).newer());
             }
             return Ok(Attribute::Word(words, word));
@@ -171,7 +172,7 @@ impl<'a> Container<'a> {
             },
             21..=25 => {
                 let why = "a mesh of devices, and programs must be for one device";
-                return Err(Fault::new(at, why));
+                return Err(Fault::new(at, why).unsupported());
             }
             _ => return Err(Fault::new(at, format!("attribute {code} of VHLO is not known")).newer()),
         })
@@ -234,8 +235,8 @@ impl<'a> Container<'a> {
                 Attribute::Location(Location::File { name, numbers: reader.list(Reader::varint)? })
             }
             _ => {
-                let why = format!("attribute {code} of MLIR's builtin dialect is not supported");
-                return Err(Fault::new(at, why));
+                let why = format!("attribute {code} of MLIR's builtin dialect");
+                return Err(Fault::new(at, why).unsupported());
             }
         })
     }
@@ -244,8 +245,9 @@ impl<'a> Container<'a> {
         let at = reader.offset();
         let ty = self.type_index(reader)?;
         let scalar = self.scalar(ty)?;
-        let bits = scalar.and_then(Scalar::bits);
-        let bits = bits.ok_or_else(|| Fault::new(at, "an integer of a type that is not a number"))?;
+        let is_integer = |scalar: &Scalar| !matches!(scalar, Scalar::Float { .. });
+        let bits = scalar.filter(is_integer).and_then(Scalar::bits);
+        let bits = bits.ok_or_else(|| Fault::new(at, "an integer of another type"))?;
         let value = match bits {
             0..=8 => {
                 let byte = i64::from(reader.byte()?);

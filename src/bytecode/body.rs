@@ -2,7 +2,7 @@
 
 use super::Fault;
 use super::attribute::Attribute;
-use super::container::{Container, ELIDED_LOCATIONS, LAZY_REGIONS, OpName, PROPERTIES, USE_ORDERS};
+use super::container::{Container, ELIDED_LOCATIONS, LAZY_REGIONS, OpName, PROPERTIES, USE_LIST_ORDERS};
 use super::op_attributes::OpAttributes;
 use super::print::Printer;
 use super::reader::Reader;
@@ -19,7 +19,7 @@ const HAS_RESULTS: u8 = 1 << 1;
 const HAS_OPERANDS: u8 = 1 << 2;
 const HAS_SUCCESSORS: u8 = 1 << 3;
 const HAS_REGIONS: u8 = 1 << 4;
-const HAS_USE_ORDERS: u8 = 1 << 5;
+const HAS_USE_LIST_ORDERS: u8 = 1 << 5;
 const HAS_PROPERTIES: u8 = 1 << 6;
 
 /// The attributes of `builtin.module` that are properties; both may be absent.
@@ -39,12 +39,20 @@ enum Name {
     Argument(u32),
 }
 
-/// The values that the ops of an isolated region may use.
+/// The values that the ops of an isolated region may use: those of its open regions.
 #[derive(Default)]
 struct Scope {
-    values: Vec<Option<Value>>,
-    /// For each open region, the indices of its first value and of the next to define.
-    open: Vec<(usize, usize)>,
+    regions: Vec<OpenRegion>,
+}
+
+/// The values of a region that has begun.
+struct OpenRegion {
+    /// The index of its first value.
+    first: usize,
+    /// The number of its values.
+    count: usize,
+    /// Those that are defined.
+    values: Vec<Value>,
 }
 
 /// What is known of an op before its regions.
@@ -126,10 +134,10 @@ impl<'a> Body<'a> {
         let operands =
             if mask & HAS_OPERANDS != 0 { reader.list(|reader| self.operand(reader))? } else { Vec::new() };
         if mask & HAS_SUCCESSORS != 0 {
-            return Err(Fault::new(at, format!("`{}` branches to blocks", full_name(name))));
+            return Err(Fault::new(at, format!("`{}` branches to blocks", full_name(name))).unsupported());
         }
-        if mask & HAS_USE_ORDERS != 0 && self.file.version >= USE_ORDERS {
-            skip_use_orders(reader, results.len())?;
+        if mask & HAS_USE_LIST_ORDERS != 0 && self.file.version >= USE_LIST_ORDERS {
+            skip_use_list_orders(reader, results.len())?;
         }
         let (mut regions, mut is_isolated) = (0, false);
         if mask & HAS_REGIONS != 0 {
@@ -142,8 +150,7 @@ impl<'a> Body<'a> {
     fn operand(&self, reader: &mut Reader<'a>) -> Result<Value, Fault> {
         let at = reader.offset();
         let index = reader.varint()?;
-        let scope = self.scopes.last();
-        let value = usize::try_from(index).ok().and_then(|index| *scope?.values.get(index)?);
+        let value = usize::try_from(index).ok().and_then(|index| self.scopes.last()?.value(index));
         value.ok_or_else(|| Fault::new(at, format!("value {index} is used before it is defined")))
     }
 
@@ -175,7 +182,7 @@ impl<'a> Body<'a> {
             } else {
                 let list = reader.index(self.file.properties.len(), "list of properties")?;
                 let mut list = Reader::new(self.file.bytes, self.file.properties[list].clone());
-                if names.is_empty() && list.left() > 0 {
+                if !is_vhlo && !is_module && list.left() > 0 {
                     let dialect = String::from_utf8_lossy(name.dialect);
                     let why = format!("`{}` has properties in the encoding of its dialect", full_name(name));
                     return Err(Fault::foreign(at, why, &dialect));
@@ -199,7 +206,7 @@ impl<'a> Body<'a> {
                 None => other.push((name, value)),
             }
         }
-        Ok(OpAttributes { own, other })
+        Ok(OpAttributes { at, own, other })
     }
 
     fn dictionary(&self, index: Option<usize>, at: usize) -> Result<Vec<(&'a [u8], usize)>, Fault> {
@@ -256,8 +263,11 @@ impl<'a> Body<'a> {
             }
         }
         self.indent(indent);
-        let is_private = visibility == b"private";
-        self.printer.push(if is_private { "func.func private " } else { "func.func public " });
+        self.printer.push(match visibility {
+            b"private" => "func.func private ",
+            b"nested" => "func.func nested ",
+            _ => "func.func public ",
+        });
         self.printer.symbol(name);
         if head.regions != 1 {
             return Err(Fault::new(head.at, "a function without a body"));
@@ -325,7 +335,7 @@ impl<'a> Body<'a> {
             self.printer.push("}");
         }
         if blocks > 1 {
-            return Err(reader.fault("a function of several blocks"));
+            return Err(reader.fault("a function of several blocks").unsupported());
         }
         self.close_region(blocks);
         Ok(())
@@ -450,8 +460,8 @@ impl<'a> Body<'a> {
         if blocks > 0 {
             let count = reader.count()?;
             if let Some(scope) = self.scopes.last_mut() {
-                scope.open.push((scope.values.len(), scope.values.len()));
-                scope.values.resize(scope.values.len() + count, None);
+                let first = scope.regions.last().map_or(0, |outer| outer.first + outer.count);
+                scope.regions.push(OpenRegion { first, count, values: Vec::new() });
             }
         }
         Ok(blocks)
@@ -461,7 +471,7 @@ impl<'a> Body<'a> {
         if blocks > 0
             && let Some(scope) = self.scopes.last_mut()
         {
-            scope.close();
+            scope.regions.pop();
         }
     }
 
@@ -488,8 +498,8 @@ impl<'a> Body<'a> {
                     arguments.push((value, location));
                 }
             }
-            if self.file.version >= USE_ORDERS && reader.byte()? != 0 {
-                skip_use_orders(reader, arguments.len())?;
+            if self.file.version >= USE_LIST_ORDERS && reader.byte()? != 0 {
+                skip_use_list_orders(reader, arguments.len())?;
             }
         }
         Ok((count, arguments))
@@ -505,7 +515,7 @@ impl<'a> Body<'a> {
     ) -> Result<(), Fault> {
         let blocks = self.open_region(reader)?;
         if blocks > 1 {
-            return Err(reader.fault("a region of several blocks"));
+            return Err(reader.fault("a region of several blocks").unsupported());
         }
         if blocks > 0 {
             let (count, arguments) = self.block_head(reader)?;
@@ -545,25 +555,20 @@ impl<'a> Body<'a> {
 }
 
 impl Scope {
-    fn define(&mut self, value: Value, at: usize) -> Result<(), Fault> {
-        let slot = self.open.last_mut().and_then(|(_, next)| {
-            *next += 1;
-            self.values.get_mut(*next - 1)
-        });
-        *slot.ok_or_else(|| Fault::new(at, "more values than its region has"))? = Some(value);
-        Ok(())
+    fn value(&self, index: usize) -> Option<Value> {
+        let region = self.regions.iter().rev().find(|region| region.first <= index)?;
+        region.values.get(index - region.first).copied()
     }
 
-    /// Ends a region: its values go.
-    fn close(&mut self) {
-        if let Some((first, _)) = self.open.pop() {
-            self.values.truncate(first);
-        }
+    fn define(&mut self, value: Value, at: usize) -> Result<(), Fault> {
+        let region = self.regions.last_mut().filter(|region| region.values.len() < region.count);
+        region.ok_or_else(|| Fault::new(at, "more values than its region has"))?.values.push(value);
+        Ok(())
     }
 }
 
-/// The orders in which the uses of values are listed, which have no meaning here.
-fn skip_use_orders(reader: &mut Reader<'_>, values: usize) -> Result<(), Fault> {
+/// Use-list orders, which have no meaning here.
+fn skip_use_list_orders(reader: &mut Reader<'_>, values: usize) -> Result<(), Fault> {
     let count = if values > 1 { reader.varint()? } else { 1 };
     for _ in 0..count {
         if values > 1 {

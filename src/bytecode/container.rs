@@ -2,6 +2,7 @@
 
 use super::Fault;
 use super::reader::{Reader, below};
+use std::cell::Cell;
 use std::ops::Range;
 
 /// The first bytes of every file.
@@ -18,8 +19,8 @@ const VERSIONED_DIALECTS: u64 = 1;
 pub(super) const PROPERTIES: u64 = 5;
 /// The version since which isolated regions are sections of their own.
 pub(super) const LAZY_REGIONS: u64 = 2;
-/// The version since which the orders of uses are stored.
-pub(super) const USE_ORDERS: u64 = 3;
+/// The version since which use-list orders are stored.
+pub(super) const USE_LIST_ORDERS: u64 = 3;
 /// The version since which block arguments may lack locations.
 pub(super) const ELIDED_LOCATIONS: u64 = 4;
 
@@ -60,6 +61,8 @@ pub(super) struct Container<'a> {
     pub resources: Vec<Resource>,
     /// The section of the ops.
     pub body: Range<usize>,
+    /// The bytes of attributes and types that were decoded, each time anew.
+    decoded: Cell<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -141,7 +144,23 @@ impl<'a> Container<'a> {
             properties,
             resources,
             body,
+            decoded: Cell::new(0),
         })
+    }
+
+    /// Limits how often long entries are decoded, which a short file can request for each op. The elements of a constant
+    /// are not read.
+    pub(super) fn count_decoding(&self, entry: &Entry<'a>) -> Result<(), Fault> {
+        const LONGEST: usize = 1 << 16;
+        const MOST: usize = 1024;
+
+        self.decoded.set(self.decoded.get() + entry.range.len().min(LONGEST));
+        if self.decoded.get() > self.bytes.len().saturating_mul(MOST).saturating_add(1 << 20) {
+            return Err(
+                Fault::new(entry.range.start, "long attributes or types with very many uses").unsupported()
+            );
+        }
+        Ok(())
     }
 
     /// A reader of an entry.
@@ -271,7 +290,7 @@ fn property_lists(mut section: Reader<'_>) -> Result<Vec<Range<usize>>, Fault> {
     Ok(lists)
 }
 
-/// External resources first, then those of dialects.
+/// The resources of dialects, to which attributes refer. External ones come before them.
 fn resource_list<'a>(
     strings: &[&'a [u8]],
     dialects: usize,
@@ -280,22 +299,21 @@ fn resource_list<'a>(
 ) -> Result<Vec<Resource>, Fault> {
     const BLOB: u8 = 0;
 
-    let mut resources = Vec::new();
     let mut group = |offsets: &mut Reader<'a>| {
-        for _ in 0..offsets.count()? {
+        offsets.list(|offsets| {
             offsets.index(strings.len(), "string")?;
             let (length, kind) = (offsets.varint()?, offsets.byte()?);
-            resources.push(Resource { is_blob: kind == BLOB, range: data.take(length)? });
-        }
-        Ok(())
+            Ok(Resource { is_blob: kind == BLOB, range: data.take(length)? })
+        })
     };
     for _ in 0..offsets.count()? {
         offsets.index(strings.len(), "string")?;
         group(&mut offsets)?;
     }
+    let mut resources = Vec::new();
     while offsets.left() > 0 {
         offsets.index(dialects, "dialect")?;
-        group(&mut offsets)?;
+        resources.extend(group(&mut offsets)?);
     }
     Ok(resources)
 }

@@ -2,12 +2,12 @@
 
 use super::Fault;
 use super::print::Printer;
-use super::ty::{Scalar, Tensor, Type};
+use super::ty::{MOST_DIMENSIONS, Scalar, Tensor, Type};
 use std::io::Write;
 use std::ops::Range;
 
-/// Longer constants are not written as lists.
-const LONGEST_LIST: usize = 64;
+/// Longer constants are not written as lists, as in MLIR's printer.
+const LONGEST_LIST: usize = 100;
 
 /// The layout of a tensor's elements.
 #[derive(Clone, Copy)]
@@ -35,10 +35,12 @@ impl<'a> Printer<'a> {
         };
         let layout = self.layout(&tensor, data.start)?;
         let is_boolean = layout.scalar == Scalar::Integer { bits: 1 };
-        if is_boolean && !is_one_for_all(&data, layout.count) {
+        if layout.count == 0 {
+            self.push("dense<>");
+        } else if is_boolean && !is_one_for_all(&data, layout.count) {
             let bits = self.booleans(&data, layout.count)?;
             self.boolean_elements(&bits, &tensor.dims);
-        } else if data.len() == layout.width() && layout.count > 0 {
+        } else if data.len() == layout.width() {
             self.out.extend_from_slice(b"dense<");
             self.element(layout, data);
             self.out.push(b'>');
@@ -47,12 +49,21 @@ impl<'a> Printer<'a> {
             if length != Some(data.len()) {
                 return Err(wrong_length(&data, length.unwrap_or(usize::MAX)));
             }
-            if layout.count <= LONGEST_LIST || layout.bits < 8 {
+            if layout.count <= LONGEST_LIST {
                 self.out.extend_from_slice(b"dense<");
                 self.list(&tensor.dims, layout.width(), data.start, &mut |printer, element| {
                     printer.element(layout, element);
                 });
                 self.out.push(b'>');
+            } else if layout.bits < 8 {
+                self.push("dense<\"0x");
+                for index in data {
+                    let byte = self.file.bytes[index];
+                    let is_signed = matches!(layout.scalar, Scalar::Integer { .. } | Scalar::Signed { .. });
+                    let byte = if is_signed { signed(byte.into(), layout.bits) as u8 } else { byte };
+                    let _ = write!(self.out, "{byte:02X}");
+                }
+                self.push("\">");
             } else {
                 let _ = write!(self.out, "dense_resource<blob{}>", self.blobs.len());
                 self.blobs.push(data);
@@ -109,6 +120,10 @@ impl<'a> Printer<'a> {
     }
 
     fn layout(&self, tensor: &Tensor, at: usize) -> Result<Layout, Fault> {
+        if tensor.dims.len() > MOST_DIMENSIONS {
+            let why = format!("a constant of {} dimensions", tensor.dims.len());
+            return Err(Fault::new(at, why).unsupported());
+        }
         let count = tensor.dims.iter().try_fold(1usize, |count, &size| {
             usize::try_from(size).ok().and_then(|size| count.checked_mul(size))
         });
@@ -127,7 +142,8 @@ impl<'a> Printer<'a> {
             _ => Err(Fault::new(
                 at,
                 "a constant of elements that are not numbers of 1, 2, 4, 8, 16, 32 or 64 bits",
-            )),
+            )
+            .unsupported()),
         }
     }
 
@@ -179,10 +195,6 @@ impl<'a> Printer<'a> {
             return element(self, start..start + width);
         };
         let step = rest.iter().product::<i64>() as usize * width;
-        // The list of an empty tensor has no elements.
-        if size == 0 || step == 0 {
-            return;
-        }
         self.out.push(b'[');
         for index in 0..size as usize {
             if index > 0 {
@@ -212,7 +224,7 @@ fn wrong_length(data: &Range<usize>, wanted: usize) -> Fault {
 }
 
 /// Little-endian, of at most eight bytes.
-fn word(bytes: &[u8]) -> u64 {
+pub(super) fn word(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
 }
 

@@ -1,8 +1,8 @@
 //! Disassembles MLIR's bytecode of the dialect VHLO, in which StableHLO serializes programs ("portable artifacts"), to text.
 //!
 //! The parser, the diagnostics and the other stages read the text. Ops are in the form of the newest StableHLO, whatever
-//! version of VHLO the file has. Large constants are not copied: the text refers to them as `dense_resource<blob0>`, and
-//! their bytes stay ranges of the file.
+//! version of VHLO the file has. Large constants are not copied, unless their elements have less than a byte: the text
+//! refers to them as `dense_resource<blob0>`, and their bytes stay ranges of the file.
 //!
 //! `container` reads the sections of the file, `ty` and `attribute` what the tables have, `vhlo` is the table of ops, and
 //! `body` walks over the ops. `print`, `elements` and `op_attributes` write the text. A file may lie: all indices, counts
@@ -55,6 +55,8 @@ pub enum Cause {
     Damage,
     /// A version of the format that is not known yet.
     Newer,
+    /// The file is valid, but what it contains is not supported.
+    Unsupported,
     /// The encoding of this other dialect.
     Foreign(String),
 }
@@ -79,6 +81,11 @@ impl Fault {
     /// The fault is that the file is newer than this reader.
     fn newer(self) -> Self {
         Self { cause: Cause::Newer, ..self }
+    }
+
+    /// The fault is that this reader does not support what the file contains.
+    fn unsupported(self) -> Self {
+        Self { cause: Cause::Unsupported, ..self }
     }
 
     fn foreign(offset: usize, why: String, dialect: &str) -> Self {

@@ -1,16 +1,18 @@
 //! Writes the attributes of VHLO's ops as those of StableHLO's, which has structs where VHLO has single numbers and lists
-//! (StableHLO's `VhloLegalizeToStablehlo.cpp`). What has its default value is omitted. So are the attributes that a later
+//! (StableHLO's `VhloLegalizeToStablehlo.cpp`). Some defaults are omitted. So are the attributes that a later
 //! version of an op has more than an earlier one: they have their defaults there.
 
 use super::Fault;
 use super::attribute::{Attribute, Integer};
 use super::print::Printer;
-use super::ty::{Scalar, Type};
+use super::ty::{MOST_DIMENSIONS, Scalar, Type};
 use super::vhlo::{Form, base_name, form};
 use std::io::Write;
 
 /// The attributes that an op defines, and others that were added to it.
 pub(super) struct OpAttributes<'a> {
+    /// The offset of the op.
+    pub at: usize,
     pub own: Vec<(&'a str, usize)>,
     pub other: Vec<(&'a [u8], usize)>,
 }
@@ -90,9 +92,6 @@ const DOT_ALGORITHM: [&str; 7] = [
 ];
 
 const CHANNEL: [&str; 2] = ["channel_id", "channel_type"];
-
-/// The most dimensions that the struct of a convolution may have.
-const MOST_DIMENSIONS: usize = 64;
 
 // Writing to a vector cannot fail, so results of `write!` are ignored here.
 impl<'a> Printer<'a> {
@@ -240,9 +239,13 @@ impl<'a> Printer<'a> {
                 is_empty_list("operand_layouts")? && is_empty_list("result_layouts")?
             }
             (
-                "known_expanding_dimensions" | "known_nonexpanding_dimensions" | "source_target_pairs",
+                "known_expanding_dimensions" | "known_nonexpanding_dimensions",
                 Attribute::Dense { data, .. },
             ) => data.is_empty(),
+            // Only of ops with a channel.
+            ("source_target_pairs", Attribute::Dense { data, .. }) => {
+                data.is_empty() && attributes.find(CHANNEL[1]).is_some()
+            }
             ("result_accuracy", Attribute::Accuracy { absolute, relative, ulps, mode }) => {
                 let is_zero = *absolute == 0.0 && *relative == 0.0 && *ulps == 0;
                 is_zero && matches!(self.file.attribute_of(*mode)?, Attribute::Word(_, 0))
@@ -261,7 +264,7 @@ impl<'a> Printer<'a> {
     }
 
     fn value_of(&self, attributes: &OpAttributes<'a>, name: &str) -> Result<(usize, Attribute<'a>), Fault> {
-        let lacks = || Fault::new(self.file.body.start, format!("an op without its attribute `{name}`"));
+        let lacks = || Fault::new(attributes.at, format!("an op without its attribute `{name}`"));
         let value = attributes.find(name).ok_or_else(lacks)?;
         Ok((self.file.attributes[value].range.start, self.file.attribute_of(value)?))
     }
@@ -316,14 +319,14 @@ impl<'a> Printer<'a> {
             let spatial_dims = self.numbers_of(attributes, spatial)?;
             let mut labels = vec![String::new(); spatial_dims.len() + letters.len()];
             if labels.len() > MOST_DIMENSIONS {
-                let at = self.file.body.start;
-                return Err(Fault::new(at, format!("a convolution of {} dimensions", labels.len())));
+                let why = format!("a convolution of {} dimensions", labels.len());
+                return Err(Fault::new(attributes.at, why).unsupported());
             }
             let mut label = |dim: i64, text: String, name: &str| {
                 let slot = usize::try_from(dim).ok().and_then(|dim| labels.get_mut(dim));
                 let slot = slot.filter(|slot| slot.is_empty());
                 let why = || format!("`{name}` is dimension {dim}, which does not exist or is used twice");
-                *slot.ok_or_else(|| Fault::new(self.file.body.start, why()))? = text;
+                *slot.ok_or_else(|| Fault::new(attributes.at, why()))? = text;
                 Ok(())
             };
             for &(name, letter) in letters {

@@ -3,15 +3,15 @@
 use super::Fault;
 use super::attribute::{Attribute, Integer, Location};
 use super::container::Container;
-use super::elements::scalar;
+use super::elements::{scalar, word};
 use super::ty::{DYNAMIC, Quantized, Scalar, Tensor, Type};
 use std::io::Write;
 use std::ops::Range;
 
 /// Attributes and types that contain each other deeper than this are refused.
 const DEEPEST: usize = 64;
-/// How many bytes of text a byte of the file may become, and how many more any file may. A type of a few bytes is written
-/// for each of its uses, so that a short file can have a long text.
+/// Bytes of text allowed per byte of the file, and in addition for every file. A type of a few bytes is written for each
+/// of its uses, so that a short file can have a long text.
 const LONGEST: (usize, usize) = (64, 1 << 20);
 
 /// Text under construction.
@@ -52,10 +52,16 @@ impl<'a> Printer<'a> {
     pub(super) fn enter(&mut self, at: usize) -> Result<(), Fault> {
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err(Fault::new(at, format!("attributes, types or regions nested deeper than {DEEPEST}")));
+            let why = format!("attributes, types or regions nested deeper than {DEEPEST}");
+            return Err(Fault::new(at, why).unsupported());
         }
+        self.check_length(at)
+    }
+
+    /// That the text has not become too long.
+    fn check_length(&self, at: usize) -> Result<(), Fault> {
         if self.out.len() > self.limit {
-            return Err(Fault::new(at, format!("its text has more than {} bytes", self.limit)));
+            return Err(Fault::new(at, format!("its text has more than {} bytes", self.limit)).unsupported());
         }
         Ok(())
     }
@@ -75,6 +81,7 @@ impl<'a> Printer<'a> {
                 self.push(", ");
             }
             write(self, item)?;
+            self.check_length(self.file.body.start)?;
         }
         Ok(())
     }
@@ -101,9 +108,7 @@ impl<'a> Printer<'a> {
     /// A name, in quotes if MLIR needs them.
     pub(super) fn word(&mut self, text: &[u8]) {
         let is_bare = text.first().is_some_and(|first| first.is_ascii_alphabetic() || *first == b'_')
-            && text
-                .iter()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.' | b'-'));
+            && text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.'));
         if is_bare { self.out.extend_from_slice(text) } else { self.string(text) }
     }
 
@@ -215,6 +220,9 @@ impl<'a> Printer<'a> {
         self.ty(quantized.expressed)?;
         if let Some(axis) = quantized.axis {
             let _ = write!(self.out, ":{axis}");
+        }
+        if quantized.scales.len() != quantized.zero_points.len() {
+            return Err(Fault::new(at, "a quantized type with other numbers of scales and zero points"));
         }
         let pairs = quantized.scales.iter().zip(&quantized.zero_points);
         let pair = |printer: &mut Self, (scale, &zero_point): (&f64, &i64)| {
@@ -345,7 +353,8 @@ impl<'a> Printer<'a> {
 
     fn dense_array(&mut self, element: usize, count: usize, data: Range<usize>) -> Result<(), Fault> {
         let at = data.start;
-        let ty = self.file.scalar(element)?.and_then(|ty| Some((ty, ty.bits()?.div_ceil(8) as usize)));
+        let bytes = |ty: Scalar| ty.bits().filter(|&bits| bits <= 64).map(|bits| bits.div_ceil(8) as usize);
+        let ty = self.file.scalar(element)?.and_then(|ty| Some((ty, bytes(ty)?)));
         let Some((ty, width)) = ty.filter(|(_, width)| count.checked_mul(*width) == Some(data.len())) else {
             return Err(Fault::new(at, "an array whose bytes do not fit its type"));
         };
@@ -353,8 +362,7 @@ impl<'a> Printer<'a> {
         self.ty(element)?;
         for (index, bytes) in self.file.bytes[data].chunks_exact(width).enumerate() {
             self.push(if index == 0 { ": " } else { ", " });
-            let word = bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
-            scalar(&mut self.out, ty, word);
+            scalar(&mut self.out, ty, word(bytes));
         }
         self.push(">");
         Ok(())
@@ -363,6 +371,7 @@ impl<'a> Printer<'a> {
     /// A name with its value; a unit attribute is its name alone.
     pub(super) fn entry(&mut self, name: &[u8], value: usize) -> Result<(), Fault> {
         self.word(name);
+        self.check_length(self.file.attributes[value].range.start)?;
         if !matches!(self.file.attribute_of(value)?, Attribute::Unit) {
             self.push(" = ");
             self.attribute(value)?;
@@ -372,7 +381,9 @@ impl<'a> Printer<'a> {
 
     /// ` loc(...)`, if the location is known.
     pub(super) fn trailing_location(&mut self, index: usize) -> Result<(), Fault> {
-        if !matches!(self.file.attribute_of(index)?, Attribute::Location(Location::Unknown)) {
+        if self.located[index]
+            || !matches!(self.file.attribute_of(index)?, Attribute::Location(Location::Unknown))
+        {
             self.push(" loc(");
             self.location_reference(index);
             self.push(")");
@@ -392,6 +403,7 @@ impl<'a> Printer<'a> {
         let mut next = 0;
         while let Some(&index) = self.locations.get(next) {
             next += 1;
+            self.check_length(self.file.attributes[index].range.start)?;
             let _ = write!(self.out, "#loc{index} = loc(");
             match self.file.attribute_of(index)? {
                 Attribute::Location(location) => self.location(location)?,

@@ -4,6 +4,9 @@ use super::Fault;
 use super::container::{Container, Entry};
 use super::reader::Reader;
 
+/// The most dimensions that a constant or a convolution may have.
+pub(super) const MOST_DIMENSIONS: usize = 64;
+
 /// The size of a dimension that is only known at run time.
 pub(super) const DYNAMIC: i64 = i64::MIN;
 
@@ -45,7 +48,7 @@ pub(super) struct Quantized {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scalar {
-    /// Signed integers, and those of no sign.
+    /// Signless integers, which VHLO's signed ones become.
     Integer {
         bits: u32,
     },
@@ -132,6 +135,7 @@ const WIDEST_INTEGER: u64 = (1 << 24) - 1;
 impl<'a> Container<'a> {
     pub(super) fn type_of(&self, index: usize) -> Result<Type<'a>, Fault> {
         let entry = &self.types[index];
+        self.count_decoding(entry)?;
         let mut reader = self.entry(entry);
         let ty = if !entry.encoded {
             Type::Text(reader.terminated()?)
@@ -232,10 +236,7 @@ impl<'a> Container<'a> {
             15 => Type::Tuple(reader.list(ty)?),
             18 => Type::Unranked(ty(reader)?),
             _ => {
-                return Err(Fault::new(
-                    at,
-                    format!("type {code} of MLIR's builtin dialect is not supported"),
-                ));
+                return Err(Fault::new(at, format!("type {code} of MLIR's builtin dialect")).unsupported());
             }
         })
     }

@@ -32,7 +32,7 @@ pub enum Data {
     Source(Range<usize>),
     /// Hexadecimal digits in the source of packed bits, lowest first: how MLIR packs `i1`.
     SourceBits(Range<usize>),
-    /// Bytes in a file of weights.
+    /// Bytes in a file of weights or of bytecode.
     Mapped(Pieces),
     /// A view of other data.
     View(Arc<View>),

@@ -144,15 +144,16 @@ impl Lower<'_> {
             | onnx::GATHER_ND => self.traced_range(operand, left),
             onnx::RELU => {
                 let FloatRange { low, high, nan } = self.traced_range(operand, left);
-                FloatRange { low: low.max(0.0), high: high.max(0.0), nan }
+                // A runtime may replace NaN by 0.
+                FloatRange { low: if nan { 0.0 } else { low.max(0.0) }, high: high.max(0.0), nan }
             }
             name @ (onnx::MAX | onnx::MIN) => {
                 let pick = if name == onnx::MAX { f64::max } else { f64::min };
                 let ranges = operands.iter().map(|&operand| self.traced_range(operand, left));
-                let both = |a: FloatRange, b: FloatRange| FloatRange {
-                    low: pick(a.low, b.low),
-                    high: pick(a.high, b.high),
-                    nan: a.nan || b.nan,
+                let both = |a: FloatRange, b: FloatRange| match a.nan || b.nan {
+                    // A runtime may return the other operand where one is NaN.
+                    true => FloatRange { low: a.low.min(b.low), high: a.high.max(b.high), nan: true },
+                    false => FloatRange { low: pick(a.low, b.low), high: pick(a.high, b.high), nan: false },
                 };
                 ranges.reduce(both).unwrap_or(FloatRange::ANY)
             }

@@ -8,6 +8,9 @@ use crate::source::Span;
 use pest::iterators::Pair;
 use std::ops::Range;
 
+/// Constants of at most this many bytes are copied from a file of bytecode, so that passes treat them as those of a text.
+const COPIED: usize = 1 << 16;
+
 impl Parser<'_> {
     /// `dense<...> : type`.
     pub(super) fn dense(&mut self, text: Text<'_>, pair: Pair<'_, Rule>) -> Option<Attribute> {
@@ -203,7 +206,8 @@ impl Parser<'_> {
         Some(Data::Bytes(bytes.into()))
     }
 
-    /// `dense_resource<key> : type`: the digits are at the end of the file, after four bytes of alignment.
+    /// `dense_resource<key> : type`: the digits are at the end of the file, after four bytes of alignment, or the bytes are
+    /// in the file of the bytecode.
     pub(super) fn resource(&mut self, text: Text<'_>, pair: Pair<'_, Rule>) -> Option<Attribute> {
         let mut inner = pair.into_inner();
         let (key, ty_text) = (text.of(&inner.next()?), text.of(&inner.next()?));
@@ -214,10 +218,15 @@ impl Parser<'_> {
     /// The constant of a resource.
     pub(super) fn resource_of(&mut self, key: Text<'_>, ty: TypeId, ty_at: Span) -> Option<Attribute> {
         if let Some(blob) = self.source.blob(key.text.trim()) {
-            // The bytecode has been checked: the blob has as many bytes as the type.
-            return Some(Attribute::Dense(
-                self.module.add_constant(Constant { ty, data: Data::Mapped(blob) }),
-            ));
+            let tensor = self.module.tensor_type(ty);
+            let length = tensor.and_then(|tensor| count_of(tensor)?.checked_mul(tensor.element.bytes()));
+            if length != Some(blob.len()) {
+                self.bad_literal("its length does not match its type", key.span(), ty_at);
+                return None;
+            }
+            let data =
+                if blob.len() <= COPIED { Data::Bytes(blob.bytes().into()) } else { Data::Mapped(blob) };
+            return Some(Attribute::Dense(self.module.add_constant(Constant { ty, data })));
         }
         let Some(digits) = self.resources.get(key.text.trim()).cloned() else {
             let why = match key.text.trim() {

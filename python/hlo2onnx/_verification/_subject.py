@@ -121,7 +121,9 @@ class TextSubject(Subject):
         else:
             with open(text, "rb") as file:
                 self.code = file.read()
-        if options.weights or self.code[:2] == b"\x1f\x8b" or self.code[:4] == b"\x28\xb5\x2f\xfd":
+        # JAX parses neither compressed texts nor portable artifacts.
+        is_text = b"\0" not in self.code[:4096] and self.code[:2] != b"\x1f\x8b"
+        if options.weights or not is_text or self.code[:4] == b"\x28\xb5\x2f\xfd":
             if self.values is None:
                 raise ValueError("the program cannot be read")
             self.code, self.captured = self.values.program()

@@ -5,7 +5,7 @@ use crate::bytecode::{Cause, NEWEST_VHLO};
 use crate::source::Span;
 
 diagnostics! {
-    /// The input is not StableHLO text.
+    /// The input is not StableHLO.
     ///
     /// The compiler reads MLIR as UTF-8 text, StableHLO's bytecode, and a serialized `jax.export.Exported`. It does not read
     /// HLO text, a jaxpr, UTF-16 text, an ONNX model, or a file of weights.
@@ -313,8 +313,8 @@ diagnostics! {
     /// MLIR bytecode cannot be read.
     ///
     /// The compiler reads the bytecode in which StableHLO serializes programs (its "portable artifacts", of the dialect
-    /// VHLO), also within a serialized `jax.export.Exported`. The offset is that of the first byte that does not fit what
-    /// comes before it. The bytes around it are shown in place of the text.
+    /// VHLO), also within a serialized `jax.export.Exported`. The offset is that of the byte, or of the op,
+    /// that could not be read. The bytes around it are shown in place of the text.
     ///
     /// An example that triggers it (the file was cut off):
     ///
@@ -342,6 +342,7 @@ diagnostics! {
                      `stablehlo.serialize_portable_artifact(module, \"{NEWEST_VHLO}\")`, or update hlo2onnx",
                     writer = if producer.is_empty() { "a newer MLIR" } else { producer },
                 ),
+                Cause::Unsupported => "this is not supported in bytecode: write text, with `str(module)`".into(),
                 Cause::Foreign(dialect) if dialect == "stablehlo" || dialect == "func" => {
                     "it is not a portable artifact: write one with `stablehlo.serialize_portable_artifact(module, \
                      stablehlo.get_current_version())`, or write text with `str(module)`"

@@ -62,6 +62,8 @@ fn taken(
     let takes_elements = window.iter().all(|&size| size == Dim::Known(1))
         && numbers.operand_batching_dims == others
         && numbers.start_indices_batching_dims == others
+        // With the components last, dimensions of the positions are axes of their batch.
+        && numbers.index_vector_dim >= batch.len()
         && places().eq(0..table.rank())
         && result.dims == batch
         && others.iter().all(|&dim| batch[dim] == table.dims[dim]);
