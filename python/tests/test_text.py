@@ -81,6 +81,24 @@ def test_symbolic_export():
     assert shapes(hlo2onnx.convert(exported, dims={"rows": 5}).graph.input) == [(5, 4)]
 
 
+def test_bytecode():
+    exported = export.export(jax.jit(lambda weights, x: x @ weights["w"]))(
+        {"w": jnp.ones((4, 2))}, jax.ShapeDtypeStruct(export.symbolic_shape("n, 4"), jnp.float32)
+    )
+    model = hlo2onnx.convert(exported)
+    for program in (exported.serialize(), exported.mlir_module_serialized):
+        assert hlo2onnx.convert(bytes(program)) == model
+        assert not [diagnostic for diagnostic in hlo2onnx.check(bytes(program)) if diagnostic.severity == "error"]
+        assert hlo2onnx.verify(bytes(program), model)
+
+
+def test_damaged_bytecode():
+    program = export.export(jax.jit(double))(X).mlir_module_serialized
+    with pytest.raises(hlo2onnx.ConversionError, match="E0011") as caught:
+        hlo2onnx.convert(bytes(program[:-20]))
+    assert "cut off" in str(caught.value)
+
+
 def test_options():
     model = hlo2onnx.convert(
         TEXT, model_name="mine", input_names=["left"], output_names=["right"], opset=20, dynamic=["left:0=rows"]
