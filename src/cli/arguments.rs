@@ -7,7 +7,7 @@ use clap_complete::Shell;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Compiles StableHLO text, as JAX prints it, to ONNX.
+/// Compiles StableHLO, as JAX prints and serializes it, to ONNX.
 #[derive(Parser)]
 #[command(name = "hlo2onnx", version, about, max_term_width = 100)]
 pub struct Arguments {
@@ -19,7 +19,7 @@ pub struct Arguments {
 /// The commands.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Convert a StableHLO text to an ONNX model
+    /// Convert a StableHLO program to an ONNX model
     Convert(Box<ConvertArguments>),
     /// Report all problems and the contents of files, without writing a model
     #[command(mut_args(hide_names))]

@@ -11,6 +11,8 @@ pub(super) struct Other {
 
 const UTF16: &str = "convert it to UTF-8: `iconv -f UTF-16 -t UTF-8 model.mlir > utf8.mlir`, or write it with \
                      `open(\"model.mlir\", \"w\", encoding=\"utf-8\")`";
+const BINARY: &str = "if it is bytecode or a serialized `jax.export.Exported`, it is damaged: write it in binary mode, with \
+                      `open(\"model.bin\", \"wb\").write(exported.serialize())`";
 const WEIGHTS: &str = "pass the program as text, and this file with `--weights`";
 
 /// The first bytes of a file, its format, and what to do.
@@ -62,7 +64,7 @@ pub(super) fn other(bytes: &[u8]) -> Option<Other> {
     if let Some((_, why, cure)) = WORDS.iter().find(|(word, ..)| text[start..].starts_with(word.as_bytes())) {
         return other(*why, *cure, head.len() - text.len() + start);
     }
-    let zero = memchr::memchr(0, head)?;
+    memchr::memchr(0, head)?;
     let printed = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
     let at = head.iter().position(|byte| !printed(byte)).unwrap_or(0);
     if is_safetensors(head) {
@@ -72,11 +74,25 @@ pub(super) fn other(bytes: &[u8]) -> Option<Other> {
     if matches!(head, [8, 1..=32, 0x12 | 0x1A | 0x22 | 0x2A | 0x32 | 0x3A | 0x42, ..]) {
         return other("it is an ONNX model", "", at);
     }
-    // ASCII characters in UTF-16 without a mark.
-    if zero < 2 && head.len() > 3 && head[zero ^ 1] != 0 && head[zero + 2] == 0 {
+    if is_utf16(head) {
         return other("it is UTF-16 text", UTF16, at);
     }
-    other("it contains NUL bytes", "", at)
+    if memchr::memmem::find(head, b"StableHLO_v").is_some() {
+        return other("it is bytecode that was damaged", BINARY, at);
+    }
+    other("it contains NUL bytes", BINARY, at)
+}
+
+/// ASCII characters in UTF-16 without a mark: every second byte is zero.
+fn is_utf16(head: &[u8]) -> bool {
+    let start = &head[..head.len().min(64) & !1];
+    let is_ascii = |&byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    let halves = |even: usize| {
+        let mut characters = start.iter().skip(even).step_by(2);
+        let mut zeros = start.iter().skip(1 - even).step_by(2);
+        characters.all(is_ascii) && zeros.all(|&byte| byte == 0)
+    };
+    start.len() >= 4 && (halves(0) || halves(1))
 }
 
 /// The length of the header as eight bytes, and the header in JSON.
@@ -104,6 +120,8 @@ mod tests {
         assert_eq!(why(b"\x80\x04\x95\0"), Some("it is a Python pickle"));
         assert_eq!(why(b"\x10\0\0\0\0\0\0\0{\"w\":{}}"), Some("it is a safetensors file of weights"));
         assert_eq!(why(b"PK\x03\x04\0\0w.npy"), Some("it is an npz file of arrays"));
+        assert_eq!(why(b"ML?R\x0D\0StableHLO_v1.0.0\0"), Some("it is bytecode that was damaged"));
+        assert_eq!(why(b"\x48\0\0\0\0\0\x3E\0\x48"), Some("it contains NUL bytes"));
         assert_eq!(why(b"\x08\x0A\x12\x08hlo2onnx\0"), Some("it is an ONNX model"));
     }
 

@@ -27,7 +27,7 @@ diagnostics! {
         => "the input is not StableHLO: {why}"
         label at "here"
         help {
-            let text = "write the text form: `jax.jit(f).lower(x).as_text(debug_info=True)` or `exported.mlir_module()`";
+            let text = "write the text, `jax.jit(f).lower(x).as_text(debug_info=True)`, or the bytes of `exported.serialize()`";
             Some(if cure.is_empty() { text.into() } else { cure.into() })
         };
 
