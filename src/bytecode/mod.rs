@@ -126,7 +126,7 @@ fn hexadecimal(file: &[u8], offset: usize) -> (String, Range<usize>) {
     const ROW: usize = 16;
     const ROWS: usize = 2;
 
-    // The end of the file has no byte of its own.
+    // At the end of the file, the last byte is shown.
     let offset = offset.min(file.len().saturating_sub(1));
     let row = offset / ROW;
     let (mut text, mut shown) = (String::new(), 0..0);
