@@ -150,10 +150,15 @@ impl Lower<'_> {
             name @ (onnx::MAX | onnx::MIN) => {
                 let pick = if name == onnx::MAX { f64::max } else { f64::min };
                 let ranges = operands.iter().map(|&operand| self.traced_range(operand, left));
-                let both = |a: FloatRange, b: FloatRange| match a.nan || b.nan {
+                let both = |a: FloatRange, b: FloatRange| {
+                    let (mut low, mut high) = (pick(a.low, b.low), pick(a.high, b.high));
                     // A runtime may return the other operand where one is NaN.
-                    true => FloatRange { low: a.low.min(b.low), high: a.high.max(b.high), nan: true },
-                    false => FloatRange { low: pick(a.low, b.low), high: pick(a.high, b.high), nan: false },
+                    for (range, other) in [(a, b), (b, a)] {
+                        if range.nan {
+                            (low, high) = (low.min(other.low), high.max(other.high));
+                        }
+                    }
+                    FloatRange { low, high, nan: a.nan || b.nan }
                 };
                 ranges.reduce(both).unwrap_or(FloatRange::ANY)
             }
