@@ -1,6 +1,7 @@
 //! Diagnostics for I/O failures: files that cannot be read, and models that cannot be written.
 
 use crate::diagnostic::{Diagnostic, Diagnostics, catalog};
+use crate::format::ForeignFolder;
 use crate::onnx::file::WriteError;
 use crate::source::{Limit, TooLarge};
 use crate::weights::{self, WeightsFile};
@@ -9,10 +10,11 @@ use std::path::{Path, PathBuf};
 
 /// Why a file cannot be read; `path` is shown.
 pub fn unreadable(path: &str, error: &io::Error) -> Diagnostic {
-    match TooLarge::of(error) {
-        Some(TooLarge { limit }) => catalog::InputTooLarge { path, limit }.into(),
-        None => catalog::CannotRead { path, why: &error.to_string() }.into(),
+    if let Some(TooLarge { limit }) = TooLarge::of(error) {
+        return catalog::InputTooLarge { path, limit }.into();
     }
+    let folder = ForeignFolder::of(error).map(|folder| folder.kind);
+    catalog::CannotRead { path, why: &error.to_string(), folder }.into()
 }
 
 /// Opens files of weights.

@@ -39,6 +39,7 @@ mod coverage;
 pub mod diagnostic;
 #[doc(hidden)]
 pub mod failure;
+mod format;
 #[doc(hidden)]
 pub mod ir;
 #[cfg(feature = "lsp")]

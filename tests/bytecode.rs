@@ -77,6 +77,20 @@ fn bytecode_that_breaks_off_is_refused() {
     }
 }
 
+#[test]
+fn the_model_of_an_export_for_several_platforms_is_that_of_the_cpu() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bytecode/platforms");
+    let exported = Source::open(&folder.join("exported.bin")).unwrap();
+    let cpu = Options { dims: vec![("_platform_index".into(), 1)], ..Options::default() };
+    let text = Source::open(&folder.join("exported.mlir")).unwrap();
+    let of_text = convert(&text, &cpu).model.unwrap();
+    assert!(model(&exported) == encode(&of_text).unwrap());
+    let conversion = convert(&exported, &Options::default());
+    let messages: Vec<&str> =
+        conversion.diagnostics.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
+    assert_eq!(messages, ["the program is for cuda, cpu, and the model is for cpu"]);
+}
+
 /// Changes bytes, and inserts and removes some. What still reads is converted; nothing may panic.
 #[test]
 fn damaged_bytecode_is_refused_or_read() {

@@ -380,10 +380,10 @@ fn files_that_are_not_weights_are_identified() {
     let files: &[(&str, &[u8])] = &[
         ("its checksum does not match", &damaged),
         ("it is empty", b""),
-        ("it is a single npy array", b"\x93NUMPY\x01\0"),
+        ("it is a NumPy array, which has no name", b"\x93NUMPY\x01\0"),
         ("it is an HDF5 file", b"\x89HDF\r\n\x1a\n"),
-        ("it is compressed", &[0x1f, 0x8b, 8]),
-        ("it is a pickle", &[0x80, 4, 0x95]),
+        ("it is a gzip file", &[0x1f, 0x8b, 8]),
+        ("it is a Python pickle", &[0x80, 4, 0x95]),
         ("it is an ONNX model", &[8, 8, 0x12, 1]),
         ("it is an MLIR text", NET.as_bytes()),
         ("it is a text", b"weights"),
@@ -406,6 +406,52 @@ fn files_that_are_not_weights_are_identified() {
         let text = joined(utf8(&output.stderr));
         assert_eq!(output.status.code(), Some(1), "{words}: {text}");
         assert!(text.contains("error[E0405]") && text.contains(words), "{words}: {text}");
+    }
+}
+
+#[test]
+fn an_onnx_model_as_input_is_named() {
+    let folder = folder();
+    fs::write(folder.path().join("model.onnx"), b"\x08\x08\x12\x01a\0").expect("the file is written");
+    let output = run(folder.path(), &["convert", "model.onnx"]);
+    let text = joined(utf8(&output.stderr));
+    assert!(text.contains("error[E0001]") && text.contains("it is an ONNX model"), "{text}");
+}
+
+#[test]
+fn folders_without_a_program_are_named() {
+    let folder = folder();
+    let orbax = folder.path().join("orbax");
+    fs::create_dir(&orbax).expect("a folder");
+    fs::write(orbax.join("manifest.ocdbt"), "").expect("the file is written");
+    for (path, words) in [(".", "it is a folder"), ("orbax", "it is an Orbax checkpoint")] {
+        let output = run(folder.path(), &["convert", path]);
+        let text = joined(utf8(&output.stderr));
+        assert!(text.contains("error[E0402]") && text.contains(words), "{text}");
+    }
+}
+
+#[test]
+fn the_program_of_a_saved_model_is_found() {
+    let folder = folder();
+    let bytecode = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bytecode/relu.mlirbc");
+    let bytecode = fs::read(bytecode).expect("a fixture");
+    let message = |number: u8, content: &[u8]| {
+        // Two bytes of length are enough here.
+        let length = [content.len() as u8 | 0x80, (content.len() >> 7) as u8];
+        [&[number << 3 | 2], &length[..], content].concat()
+    };
+    let value = message(2, &message(2, &bytecode));
+    let attribute = message(5, &[message(1, b"module"), value].concat());
+    let node = message(1, &[message(2, b"XlaCallModule"), attribute].concat());
+    let graph = message(2, &[message(1, b""), message(2, &node)].concat());
+    let saved = folder.path().join("saved");
+    fs::create_dir(&saved).expect("a folder");
+    fs::write(saved.join("saved_model.pb"), [&[8, 1], &graph[..]].concat()).expect("the file is written");
+    for path in ["saved", "saved/saved_model.pb"] {
+        let output = run(folder.path(), &["convert", path, "-o", "relu.onnx"]);
+        assert!(output.status.success(), "{}", utf8(&output.stderr));
+        assert!(folder.path().join("relu.onnx").exists());
     }
 }
 

@@ -13,17 +13,18 @@ const MOST_LINES: usize = 600;
 /// Names that do not describe the contents.
 const FORBIDDEN_MODULES: [&str; 6] = ["utils", "util", "common", "helpers", "types", "misc"];
 /// The top-level modules that a module may use; unlisted ones (`lib.rs`, `main.rs`, `cli`) may use all.
-const IMPORTS: [(&str, &[&str]); 13] = [
-    ("bytecode", &[]),
-    ("source", &["bytecode"]),
-    ("diagnostic", &["source", "bytecode"]),
+const IMPORTS: [(&str, &[&str]); 14] = [
+    ("format", &[]),
+    ("bytecode", &["format"]),
+    ("source", &["bytecode", "format"]),
+    ("diagnostic", &["source", "bytecode", "format"]),
     ("ir", &["source", "diagnostic"]),
-    ("syntax", &["bytecode", "source", "diagnostic", "ir"]),
+    ("syntax", &["bytecode", "format", "source", "diagnostic", "ir"]),
     ("target", &["diagnostic", "ir"]),
     ("ops", &["source", "diagnostic", "ir", "options", "target"]),
     ("pass", &["source", "diagnostic", "ir", "ops", "options", "target", "weights"]),
     ("onnx", &["source", "diagnostic", "ir"]),
-    ("weights", &["source", "ir"]),
+    ("weights", &["format", "source", "ir"]),
     ("options", &["target", "weights"]),
     ("lsp", &["source", "diagnostic", "ir", "syntax", "ops", "pass"]),
     ("report", &["source", "diagnostic", "ir", "ops", "pass", "onnx", "target"]),

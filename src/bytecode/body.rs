@@ -6,7 +6,6 @@ use super::container::{Container, ELIDED_LOCATIONS, LAZY_REGIONS, OpName, PROPER
 use super::op_attributes::OpAttributes;
 use super::print::Printer;
 use super::reader::Reader;
-use super::ty::Type;
 use super::vhlo;
 use std::io::Write;
 
@@ -27,14 +26,14 @@ const MODULE_PROPERTIES: [&str; 2] = ["sym_name", "sym_visibility"];
 
 /// A value in the order of the definitions in its scope.
 #[derive(Clone, Copy)]
-struct Value {
+pub(super) struct Value {
     name: Name,
     ty: usize,
 }
 
 /// The name in the text: `%3`, `%3#1` or `%arg2`.
 #[derive(Clone, Copy)]
-enum Name {
+pub(super) enum Name {
     Result(u32, Option<u32>),
     Argument(u32),
 }
@@ -56,20 +55,20 @@ struct OpenRegion {
 }
 
 /// What is known of an op before its regions.
-struct Head<'a> {
-    at: usize,
-    name: OpName<'a>,
-    location: usize,
-    attributes: OpAttributes<'a>,
-    results: Vec<usize>,
-    operands: Vec<Value>,
-    regions: usize,
-    is_isolated: bool,
+pub(super) struct Head<'a> {
+    pub at: usize,
+    pub name: OpName<'a>,
+    pub location: usize,
+    pub attributes: OpAttributes<'a>,
+    pub results: Vec<usize>,
+    pub operands: Vec<Value>,
+    pub regions: usize,
+    pub is_isolated: bool,
 }
 
 /// Where an op is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     Module,
     Function,
     /// In a region of another op.
@@ -78,19 +77,37 @@ enum Place {
 
 /// Reads the ops and writes their text.
 pub(super) struct Body<'a> {
-    file: &'a Container<'a>,
+    pub(super) file: &'a Container<'a>,
     pub printer: Printer<'a>,
     scopes: Vec<Scope>,
     /// The numbers of the next result and the next argument. Those of a function begin at 0.
-    numbers: (u32, u32),
+    pub(super) numbers: (u32, u32),
+    /// Names for the arguments of `main` that have none.
+    pub(super) argument_names: &'a [String],
+    /// Whether an argument of a function has a name.
+    pub(super) has_names: bool,
 }
 
 // Writing to a vector cannot fail, so results of `write!` are ignored here.
 impl<'a> Body<'a> {
-    /// The text of the whole file.
-    pub(super) fn print(file: &'a Container<'a>) -> Result<Printer<'a>, Fault> {
-        let mut body =
-            Self { file, printer: Printer::new(file), scopes: vec![Scope::default()], numbers: (0, 0) };
+    /// The text of the whole file. If no argument of a function has a name in it, those of `main` get these.
+    pub(super) fn print(file: &'a Container<'a>, argument_names: &'a [String]) -> Result<Printer<'a>, Fault> {
+        let body = Self::read(file, &[])?;
+        if body.has_names || argument_names.is_empty() {
+            return Ok(body.printer);
+        }
+        Ok(Self::read(file, argument_names)?.printer)
+    }
+
+    fn read(file: &'a Container<'a>, argument_names: &'a [String]) -> Result<Self, Fault> {
+        let mut body = Self {
+            file,
+            printer: Printer::new(file),
+            scopes: vec![Scope::default()],
+            numbers: (0, 0),
+            argument_names,
+            has_names: false,
+        };
         let mut reader = Reader::new(file.bytes, file.body.clone());
         let (count, has_arguments) = reader.flagged()?;
         if has_arguments {
@@ -101,10 +118,10 @@ impl<'a> Body<'a> {
         }
         reader.finish("the ops")?;
         body.printer.location_definitions()?;
-        Ok(body.printer)
+        Ok(body)
     }
 
-    fn op(&mut self, reader: &mut Reader<'a>, indent: usize, place: Place) -> Result<(), Fault> {
+    pub(super) fn op(&mut self, reader: &mut Reader<'a>, indent: usize, place: Place) -> Result<(), Fault> {
         let head = self.head(reader)?;
         self.printer.enter(head.at)?;
         match (head.name.dialect, head.name.name) {
@@ -240,118 +257,6 @@ impl<'a> Body<'a> {
         Ok(())
     }
 
-    fn function(&mut self, reader: &mut Reader<'a>, head: &Head<'a>, indent: usize) -> Result<(), Fault> {
-        let find = |name: &str| {
-            let lacks = || Fault::new(head.at, format!("a function without `{name}`"));
-            head.attributes.find(name).ok_or_else(lacks)
-        };
-        let name = self.file.name(find("sym_name")?)?;
-        let visibility = self.file.name(find("sym_visibility")?)?;
-        let ty = match self.file.attribute_of(find("function_type")?)? {
-            Attribute::Type(ty) => self.file.type_of(ty)?,
-            _ => Type::Unranked(0),
-        };
-        let Type::Function(arguments, results) = ty else {
-            return Err(Fault::new(head.at, "a function whose type is not one of functions"));
-        };
-        let mut lists = [Vec::new(), Vec::new()];
-        for (list, name) in lists.iter_mut().zip(["arg_attrs", "res_attrs"]) {
-            if let Some(value) = head.attributes.find(name)
-                && let Attribute::Array(items) = self.file.attribute_of(value)?
-            {
-                *list = items;
-            }
-        }
-        self.indent(indent);
-        self.printer.push(match visibility {
-            b"private" => "func.func private ",
-            b"nested" => "func.func nested ",
-            _ => "func.func public ",
-        });
-        self.printer.symbol(name);
-        if head.regions != 1 {
-            return Err(Fault::new(head.at, "a function without a body"));
-        }
-        self.regions(reader, head, |body, reader, _| {
-            body.function_body(reader, &arguments, &results, &lists, &head.attributes.other, indent)
-        })?;
-        self.printer.trailing_location(head.location)?;
-        self.printer.push("\n");
-        Ok(())
-    }
-
-    /// The signature and the block of a function.
-    fn function_body(
-        &mut self,
-        reader: &mut Reader<'a>,
-        arguments: &[usize],
-        results: &[usize],
-        [argument_attributes, result_attributes]: &[Vec<usize>; 2],
-        other: &[(&'a [u8], usize)],
-        indent: usize,
-    ) -> Result<(), Fault> {
-        let at = reader.offset();
-        self.numbers = (0, 0);
-        let blocks = self.open_region(reader)?;
-        let entry = if blocks > 0 { Some(self.block_head(reader)?) } else { None };
-        self.printer.push("(");
-        if entry.as_ref().is_some_and(|(_, values)| values.len() != arguments.len()) {
-            return Err(Fault::new(at, "a function whose block has other arguments than its type"));
-        }
-        for (index, &ty) in arguments.iter().enumerate() {
-            self.printer.push(if index > 0 { ", " } else { "" });
-            let argument = entry.as_ref().map(|(_, values)| values[index]);
-            if let Some((value, _)) = argument {
-                self.value(value);
-                self.printer.push(": ");
-            }
-            self.printer.ty(ty)?;
-            self.argument_attributes(argument_attributes.get(index))?;
-            if let Some((_, Some(location))) = argument {
-                self.printer.trailing_location(location)?;
-            }
-        }
-        self.printer.push(")");
-        if !results.is_empty() {
-            self.printer.push(" -> (");
-            for (index, &ty) in results.iter().enumerate() {
-                self.printer.push(if index > 0 { ", " } else { "" });
-                self.printer.ty(ty)?;
-                self.argument_attributes(result_attributes.get(index))?;
-            }
-            self.printer.push(")");
-        }
-        if !other.is_empty() {
-            self.printer.push(" attributes {");
-            self.printer.items(other, |printer, &(name, value)| printer.entry(name, value))?;
-            self.printer.push("}");
-        }
-        if let Some((count, _)) = entry {
-            self.printer.push(" {\n");
-            for _ in 0..count {
-                self.op(reader, indent + 1, Place::Function)?;
-            }
-            self.indent(indent);
-            self.printer.push("}");
-        }
-        if blocks > 1 {
-            return Err(reader.fault("a function of several blocks").unsupported());
-        }
-        self.close_region(blocks);
-        Ok(())
-    }
-
-    fn argument_attributes(&mut self, index: Option<&usize>) -> Result<(), Fault> {
-        let Some(&index) = index else { return Ok(()) };
-        match self.file.attribute_of(index)? {
-            Attribute::Dictionary(entries) if entries.is_empty() => Ok(()),
-            _ => {
-                self.printer.push(" ");
-                self.printer.attribute(index)
-            }
-        }
-    }
-
     fn generic(
         &mut self,
         reader: &mut Reader<'a>,
@@ -424,7 +329,7 @@ impl<'a> Body<'a> {
     }
 
     /// Reads the regions of an op; `region` reads each.
-    fn regions(
+    pub(super) fn regions(
         &mut self,
         reader: &mut Reader<'a>,
         head: &Head<'a>,
@@ -455,7 +360,7 @@ impl<'a> Body<'a> {
     }
 
     /// Begins a region and returns the number of its blocks.
-    fn open_region(&mut self, reader: &mut Reader<'a>) -> Result<usize, Fault> {
+    pub(super) fn open_region(&mut self, reader: &mut Reader<'a>) -> Result<usize, Fault> {
         let blocks = reader.count()?;
         if blocks > 0 {
             let count = reader.count()?;
@@ -467,7 +372,7 @@ impl<'a> Body<'a> {
         Ok(blocks)
     }
 
-    fn close_region(&mut self, blocks: usize) {
+    pub(super) fn close_region(&mut self, blocks: usize) {
         if blocks > 0
             && let Some(scope) = self.scopes.last_mut()
         {
@@ -477,7 +382,10 @@ impl<'a> Body<'a> {
 
     /// The number of a block's ops, and its arguments with their locations.
     #[allow(clippy::type_complexity, reason = "one use")]
-    fn block_head(&mut self, reader: &mut Reader<'a>) -> Result<(u64, Vec<(Value, Option<usize>)>), Fault> {
+    pub(super) fn block_head(
+        &mut self,
+        reader: &mut Reader<'a>,
+    ) -> Result<(u64, Vec<(Value, Option<usize>)>), Fault> {
         let (count, has_arguments) = reader.flagged()?;
         let mut arguments = Vec::new();
         if has_arguments {
@@ -541,7 +449,7 @@ impl<'a> Body<'a> {
         Ok(())
     }
 
-    fn value(&mut self, value: Value) {
+    pub(super) fn value(&mut self, value: Value) {
         let _ = match value.name {
             Name::Result(number, None) => write!(self.printer.out, "%{number}"),
             Name::Result(number, Some(index)) => write!(self.printer.out, "%{number}#{index}"),
@@ -549,13 +457,13 @@ impl<'a> Body<'a> {
         };
     }
 
-    fn indent(&mut self, indent: usize) {
+    pub(super) fn indent(&mut self, indent: usize) {
         (0..indent).for_each(|_| self.printer.push("  "));
     }
 }
 
 impl Scope {
-    fn value(&self, index: usize) -> Option<Value> {
+    pub(super) fn value(&self, index: usize) -> Option<Value> {
         let region = self.regions.iter().rev().find(|region| region.first <= index)?;
         region.values.get(index - region.first).copied()
     }

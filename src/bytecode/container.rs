@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::ops::Range;
 
 /// The first bytes of every file.
-pub(super) const MAGIC: &[u8] = b"ML\xEFR";
+const MAGIC: &[u8] = crate::format::BYTECODE;
 
 /// The newest version of the container that is known.
 const NEWEST_VERSION: u64 = 6;

@@ -5,14 +5,14 @@
 //! refers to them as `dense_resource<blob0>`, and their bytes stay ranges of the file.
 //!
 //! `container` reads the sections of the file, `ty` and `attribute` what the tables have, `vhlo` is the table of ops, and
-//! `body` walks over the ops. `print`, `elements` and `op_attributes` write the text. A file may lie: all indices, counts
+//! `body` walks over the ops, `function` over functions. `print`, `elements` and `op_attributes` write the text. A file may lie: all indices, counts
 //! and lengths are checked, nesting and the length of the text are limited, and a fault names the offset of its byte.
 
 mod attribute;
 mod body;
 mod container;
 mod elements;
-mod export;
+mod function;
 mod op_attributes;
 mod print;
 mod reader;
@@ -93,18 +93,13 @@ impl Fault {
     }
 }
 
-/// The bytecode in a file: all of it, or a part of a serialized `jax.export.Exported`.
-pub fn find(file: &[u8]) -> Option<Range<usize>> {
-    if file.starts_with(container::MAGIC) { Some(0..file.len()) } else { export::module(file) }
-}
-
-/// Disassembles the bytecode at a range of a file.
-pub fn disassemble(file: &[u8], range: Range<usize>) -> Disassembly {
+/// Disassembles the bytecode at a range of a file. If it has no names for arguments, those of `main` get these.
+pub fn disassemble(file: &[u8], range: Range<usize>, argument_names: &[String]) -> Disassembly {
     let (start, bytes) = (range.start, &file[range]);
     let mut producer = String::new();
     let read = container::Container::read(bytes).and_then(|container| {
         producer = String::from_utf8_lossy(container.producer).into_owned();
-        let printer = body::Body::print(&container)?;
+        let printer = body::Body::print(&container, argument_names)?;
         Ok((printer.out, printer.blobs))
     });
     match read {

@@ -9,6 +9,7 @@ use crate::onnx::file::{Destination, Model, WriteError, Written, write_stream};
 use crate::report::weight_module;
 use crate::{Conversion, Options, convert_observed, failure, pass};
 use indicatif::{ProgressBar, ProgressStyle};
+use std::cmp::Reverse;
 use std::fmt::Write;
 use std::io;
 use std::iter;
@@ -45,20 +46,22 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Comma
         return CommandOutcome::Usage("external data needs a model file: pass a path with `--output`".into());
     }
     let output = arguments.output.clone().unwrap_or_else(|| default_output(&arguments.input));
-    // Report a destination that cannot be written before the conversion, not after it.
-    let inputs: Vec<&Path> =
-        iter::once(&arguments.input).chain(&arguments.weights.weights).map(PathBuf::as_path).collect();
-    let destination = match (to_stdout, Destination::new(&output, &inputs)) {
-        (true, _) => None,
-        (false, Ok(destination)) => Some(destination),
-        (false, Err(error)) => return cannot_write(&output, &error, reporter),
-    };
     let source = match report::open(&arguments.input, arguments.reading.limit()) {
         Ok(source) => source,
         Err(diagnostics) => {
             reporter.show_alone(diagnostics, &arguments.input);
             return CommandOutcome::Errors;
         }
+    };
+    // An ONNX model as the input is the fault to report, and not that its name is that of the output.
+    let is_foreign = source.foreign().is_some();
+    // Report a destination that cannot be written before the conversion, not after it.
+    let inputs: Vec<&Path> =
+        iter::once(&arguments.input).chain(&arguments.weights.weights).map(PathBuf::as_path).collect();
+    let destination = match (to_stdout || is_foreign, Destination::new(&output, &inputs)) {
+        (true, _) => None,
+        (false, Ok(destination)) => Some(destination),
+        (false, Err(error)) => return cannot_write(&output, &error, reporter),
     };
     let weights = match report::open_weights(&arguments.weights, arguments.reading.limit()) {
         Ok(weights) => weights,
@@ -215,14 +218,22 @@ fn summary(
     text
 }
 
-/// The time of each stage, in their order, and its share of all.
+/// The time of each stage and its share of all, longest first. The runs of a pass that runs more than once are added up.
 fn timing_table(timings: &[(&str, Duration)]) -> String {
     let total: Duration = timings.iter().map(|(_, time)| *time).sum();
+    let mut stages: Vec<(&str, Duration)> = Vec::new();
+    for &(stage, time) in timings {
+        match stages.iter_mut().find(|(known, _)| *known == stage) {
+            Some((_, sum)) => *sum += time,
+            None => stages.push((stage, time)),
+        }
+    }
+    stages.sort_by_key(|&(_, time)| Reverse(time));
     let row = |(stage, time): &(&str, Duration)| {
         let share = 100.0 * time.as_secs_f64() / total.as_secs_f64();
         format!("{stage:<22}{:>10.2} ms {share:>5.1} %\n", time.as_secs_f64() * 1e3)
     };
-    timings.iter().chain([&("total", total)]).map(row).collect()
+    stages.iter().chain([&("total", total)]).map(row).collect()
 }
 
 /// Whether an input is a variable of a module, by its path.

@@ -17,8 +17,6 @@ use std::path::Path;
 pub fn open(path: &Path, limit: Limit) -> Result<Source, Diagnostics> {
     let source = if path == Path::new("-") {
         Source::read_within("<stdin>", io::stdin().lock(), limit)
-    } else if path.is_dir() {
-        Err(io::ErrorKind::IsADirectory.into())
     } else {
         Source::open_within(path, limit)
     };

@@ -16,6 +16,7 @@ pub use span::Span;
 pub(crate) use lookahead::skip_space;
 
 use crate::bytecode::{self, UnreadableBytecode};
+use crate::format::{self, Folder, Foreign};
 use decompress::Compression;
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -36,12 +37,14 @@ struct Bytecode {
     file: Arc<Mapping>,
     /// The constants that the text refers to as `blob0`, `blob1` and so on.
     blobs: Vec<Range<usize>>,
+    platforms: Vec<String>,
     fault: Option<UnreadableBytecode>,
 }
 
 impl Source {
-    /// Maps the file at `path`. A file that gzip or Zstandard has compressed is decompressed into a temporary one first,
-    /// and so is one that cannot be mapped, such as a pipe.
+    /// Maps the file at `path`, or the file of the program in the folder of a TensorFlow SavedModel. A file that gzip or
+    /// Zstandard has compressed is decompressed into a temporary one first, and so is one that cannot be mapped, such as
+    /// a pipe.
     ///
     /// # Errors
     /// If the file cannot be opened, decompressed or mapped, or exceeds the [`Limit`].
@@ -55,6 +58,12 @@ impl Source {
     /// Those of [`open`](Self::open).
     pub fn open_within(path: &Path, limit: Limit) -> io::Result<Self> {
         let name = path.display().to_string();
+        if path.is_dir() {
+            return match Folder::of(path) {
+                Folder::SavedModel(file) => Self::open_within(&file, limit),
+                Folder::Foreign(folder) => Err(folder.into()),
+            };
+        }
         let mut file = File::open(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
@@ -93,9 +102,14 @@ impl Source {
     }
 
     fn new(name: String, mapping: Mapping) -> Self {
-        let Some(range) = bytecode::find(mapping.bytes()) else { return Self::of_text(name, mapping, None) };
-        let bytecode::Disassembly { text, blobs, fault } = bytecode::disassemble(mapping.bytes(), range);
-        let bytecode = Bytecode { file: Arc::new(mapping), blobs, fault };
+        let program = match format::program(mapping.bytes()) {
+            Ok(Some(program)) => program,
+            // An error is found again when the text is parsed.
+            Ok(None) | Err(_) => return Self::of_text(name, mapping, None),
+        };
+        let bytecode::Disassembly { text, blobs, fault } =
+            bytecode::disassemble(mapping.bytes(), program.bytes, &program.arguments);
+        let bytecode = Bytecode { file: Arc::new(mapping), blobs, platforms: program.platforms, fault };
         Self::of_text(name, Mapping::from_bytes(text), Some(bytecode))
     }
 
@@ -129,9 +143,22 @@ impl Source {
         &self.scan.literals
     }
 
+    /// What the file is, if it cannot be StableHLO.
+    pub fn foreign(&self) -> Option<Foreign> {
+        if self.bytecode.is_some() {
+            return None;
+        }
+        format::program(self.bytes()).err().or_else(|| format::foreign(self.bytes()))
+    }
+
     /// Why the text is not that of the program, if it was to be disassembled from bytecode.
     pub fn fault(&self) -> Option<&UnreadableBytecode> {
         self.bytecode.as_ref()?.fault.as_ref()
+    }
+
+    /// The platforms that the program was exported for, in the order of their index; empty if that is not known.
+    pub fn platforms(&self) -> &[String] {
+        self.bytecode.as_ref().map_or(&[], |bytecode| &bytecode.platforms)
     }
 
     /// The bytes of a constant that stayed in the file of the bytecode, by the key of its resource in the text.

@@ -7,7 +7,6 @@
 mod assembly;
 mod attribute;
 mod clauses;
-mod format;
 mod forms;
 mod function;
 mod literal;
@@ -28,10 +27,11 @@ mod ty;
 
 use crate::bytecode::UnreadableBytecode;
 use crate::diagnostic::catalog::{
-    self, BadLiteral, EmptyInput, NestingTooDeep, SyntaxError, UnclosedDelimiter, UndefinedAlias,
-    UnreadableText,
+    self, BadLiteral, EmptyInput, NestingTooDeep, NotStableHlo, SyntaxError, UnclosedDelimiter,
+    UndefinedAlias,
 };
 use crate::diagnostic::{Diagnostics, nearest};
+use crate::format::{Foreign, Kind};
 use crate::ir::{Attribute, LocationId, Module, Type, TypeId};
 use crate::source::{NESTING_LIMIT, Problem, Source, Span, Statement};
 use assembly::AssemblyFormat;
@@ -158,8 +158,8 @@ impl<'s> Parser<'s> {
             self.diagnostics.push(catalog::UnreadableBytecode { why, cause, offset, producer, at });
             return false;
         }
-        let Some(format::Other { why, cure, at }) = format::other(self.source.bytes()) else { return true };
-        self.diagnostics.push(UnreadableText { why, cure, at: Span::new(at, at + 1) });
+        let Some(Foreign { what, kind, at }) = self.source.foreign() else { return true };
+        self.diagnostics.push(NotStableHlo { what: &what, kind, at: Span::new(at, at + 1) });
         false
     }
 
@@ -286,8 +286,8 @@ impl<'s> Parser<'s> {
             Ok(text) => Some(text),
             Err(error) => {
                 let at = start + error.valid_up_to();
-                let why = "a byte that is not UTF-8";
-                self.diagnostics.push(UnreadableText { why, cure: "", at: Span::new(at, at + 1) });
+                let (what, kind) = ("text with a byte that is not UTF-8", Kind::NotUtf8);
+                self.diagnostics.push(NotStableHlo { what, kind, at: Span::new(at, at + 1) });
                 None
             }
         }

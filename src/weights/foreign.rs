@@ -1,5 +1,7 @@
 //! Guesses the format of a file that is not a file of weights, so that the message can name the way out.
 
+use crate::format::{self, Folder, Foreign, ForeignFolder, Kind};
+use memchr::memmem;
 use std::path::Path;
 
 /// The formats that are read.
@@ -9,35 +11,37 @@ const READ: &str = "safetensors, npz, or Flax's msgpack (`flax.serialization.to_
 const SAVE: &str =
     "save the tree with `flax.serialization.to_bytes(params)` or `safetensors.numpy.save_file`";
 
-/// What is wrong with the bytes of a file of no known format.
+/// What is wrong with the bytes of a file that is not one of weights.
 pub fn file(bytes: &[u8]) -> String {
-    let starts = |magic: &[u8]| bytes.starts_with(magic);
     if bytes.is_empty() {
         return "it is empty".to_owned();
     }
-    if starts(b"\x93NUMPY") {
-        return "it is a single npy array, which has no name: save a tree with `numpy.savez`".to_owned();
+    if let Ok(Some(_)) = format::program(bytes) {
+        return format!("it is bytecode, which is the program: expected a file of weights: {READ}");
     }
-    if starts(b"\x89HDF\r\n\x1a\n") {
-        return format!("it is an HDF5 file, as Keras writes: {SAVE}");
+    let Some(Foreign { what, kind, .. }) = format::foreign(bytes) else {
+        return text(bytes);
+    };
+    match kind {
+        Kind::Array => format!("it is {what}, which has no name: save a tree with `numpy.savez`"),
+        Kind::OtherWeights | Kind::OtherModel => format!("it is {what}: {SAVE}"),
+        Kind::Pickle => format!("it is {what}, and loading a pickle runs code: {SAVE}"),
+        Kind::Binary => format!("it is not {READ}"),
+        Kind::Compressed | Kind::Archive => format!("it is {what}: decompress it first"),
+        _ => format!("it is {what}: expected a file of weights: {READ}"),
     }
-    if starts(&[0x1f, 0x8b]) || starts(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        return "it is compressed: decompress it first".to_owned();
+}
+
+/// What is wrong with the bytes of a text, or of a file of an unknown format.
+fn text(bytes: &[u8]) -> String {
+    let head = &bytes[..bytes.len().min(4096)];
+    // The head may end within a character.
+    if std::str::from_utf8(head).is_err_and(|error| error.error_len().is_some()) {
+        return format!("it is not {READ}");
     }
-    // Pickle's protocol 2 and later begin with it.
-    if let [0x80, 2..=5, ..] = bytes {
-        return format!("it is a pickle, and loading a pickle runs code: {SAVE}");
-    }
-    if is_onnx(bytes) {
-        return format!("it is an ONNX model: expected a file of weights: {READ}");
-    }
-    if is_text(bytes) {
-        let head = String::from_utf8_lossy(&bytes[..bytes.len().min(4096)]);
-        let mlir = ["module", "func.func", "#loc"].iter().any(|word| head.contains(word));
-        let what = if mlir { "an MLIR text, which is the program" } else { "a text" };
-        return format!("it is {what}: expected a file of weights: {READ}");
-    }
-    format!("it is not {READ}")
+    let mlir = [&b"module"[..], b"func.func", b"#loc"].iter().any(|word| memmem::find(head, word).is_some());
+    let what = if mlir { "an MLIR text, which is the program" } else { "a text" };
+    format!("it is {what}: expected a file of weights: {READ}")
 }
 
 /// What is wrong with a member of a zip archive that is not an npy file.
@@ -53,25 +57,11 @@ pub fn member(name: &str) -> String {
 
 /// What is wrong with a folder.
 pub fn directory(path: &Path) -> String {
-    let has = |name: &str| path.join(name).exists();
-    if ["_METADATA", "_CHECKPOINT_METADATA", "manifest.ocdbt", "checkpoint", "default", "_sharding"]
-        .into_iter()
-        .any(has)
-    {
-        return format!("it is an Orbax checkpoint: restore it in Python, and {SAVE}");
+    match Folder::of(path) {
+        Folder::Foreign(ForeignFolder { kind: Kind::OtherWeights, .. }) => {
+            format!("it is an Orbax checkpoint: restore it in Python, and {SAVE}")
+        }
+        Folder::SavedModel(_) => format!("it is a TensorFlow SavedModel: {SAVE}"),
+        Folder::Foreign(_) => format!("it is a folder: expected a file: {READ}"),
     }
-    format!("it is a folder: expected a file: {READ}")
-}
-
-/// Whether a file begins like an ONNX message: with the version of the format and the name of the producer.
-fn is_onnx(bytes: &[u8]) -> bool {
-    matches!(bytes, [0x08, 1..=32, 0x12 | 0x1a | 0x22 | 0x2a | 0x32 | 0x3a | 0x42, ..])
-}
-
-/// Whether the first bytes of a file are text.
-fn is_text(bytes: &[u8]) -> bool {
-    let head = &bytes[..bytes.len().min(256)];
-    // The head may end within a character.
-    let is_utf8 = std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
-    is_utf8 && head.iter().all(|&byte| byte >= b' ' || matches!(byte, b'\n' | b'\r' | b'\t'))
 }

@@ -197,7 +197,7 @@ diagnostics! {
         group "{what}"
         label at "the same values, in `f32`";
 
-    /// The program was exported for several platforms, and the model is for the first.
+    /// The program was exported for several platforms, and the model is for one.
     ///
     /// Such a program takes the index of its platform as an argument, and uses it to select the implementation of an
     /// op: LAPACK calls on a CPU, other kernels on an accelerator. A model has one implementation. The text does not
@@ -220,7 +220,9 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: nothing, if the first one is the CPU. Otherwise pass the index of the CPU, or export for the CPU
+    /// A serialized `jax.export.Exported` names its platforms, and the model is that of the CPU. A text does not name them.
+    ///
+    /// What to do: nothing, if the model is that of the CPU. Otherwise pass the index of the CPU, or export for the CPU
     /// only:
     ///
     /// ```python
@@ -232,10 +234,19 @@ diagnostics! {
     /// ```console
     /// $ hlo2onnx convert model.mlir --dim _platform_index=0
     /// ```
-    A0607 FirstPlatform { at: Span }
-        => "the program is for several platforms, and the model is for the first"
+    A0607 OnePlatform<'a> { platforms: &'a [String], selected: usize, at: Span }
+        => {
+            match platforms.get(selected) {
+                Some(platform) => format!("the program is for {}, and the model is for {platform}", platforms.join(", ")),
+                None => "the program is for several platforms, and the model is for the first".into(),
+            }
+        }
         label at "selects the platform"
-        help "`--dim _platform_index=1` selects the second, and so on";
+        help {
+            let other = usize::from(selected == 0);
+            let platform = platforms.get(other).map_or("the second, and so on", String::as_str);
+            Some(format!("`--dim _platform_index={other}` selects {platform}"))
+        };
 
     /// Constant folding stopped at its limit.
     ///

@@ -1,5 +1,7 @@
 //! E04xx: files other than the text, weights, and the names in the model.
 
+use super::text::how_to_write;
+use crate::format::Kind;
 use crate::source::Span;
 
 diagnostics! {
@@ -54,8 +56,9 @@ diagnostics! {
     /// ```console
     /// $ hlo2onnx convert model.mlir
     /// ```
-    E0402 CannotRead<'a> { path: &'a str, why: &'a str }
-        => "cannot read `{path}`: {why}";
+    E0402 CannotRead<'a> { path: &'a str, why: &'a str, folder: Option<Kind> }
+        => "cannot read `{path}`: {why}"
+        help { folder.map(|kind| how_to_write(kind).into()) };
 
     /// The model is too large for one file.
     ///

@@ -2,13 +2,71 @@
 
 use super::{did_you_mean, is_likely_typo};
 use crate::bytecode::{Cause, NEWEST_VHLO};
+use crate::format::Kind;
 use crate::source::Span;
+
+/// How to get the program, for who has a file of that kind.
+pub(super) fn how_to_write(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Hlo => {
+            "write StableHLO text: `jax.jit(f).lower(x).as_text(debug_info=True)`, without `.compile()` and `dialect=\"hlo\"`"
+        }
+        Kind::Python => {
+            "let the script write the text: \
+             `open(\"model.mlir\", \"w\").write(jax.jit(f).lower(x).as_text(debug_info=True))`"
+        }
+        Kind::Printed => {
+            "write the program of the object: `lowered.as_text(debug_info=True)`, `exported.mlir_module()`, or the bytes of \
+             `exported.serialize()`"
+        }
+        Kind::Encoded => {
+            "write the bytes as they are: `open(\"model.bin\", \"wb\").write(exported.serialize())`"
+        }
+        Kind::Utf16 => {
+            "convert it to UTF-8: `iconv -f UTF-16 -t UTF-8 model.mlir > utf8.mlir`, or write it with \
+             `open(\"model.mlir\", \"w\", encoding=\"utf-8\")`"
+        }
+        Kind::NotUtf8 => "write it with `open(\"model.mlir\", \"w\", encoding=\"utf-8\")`",
+        Kind::Compressed => {
+            "decompress it, or compress it with gzip or Zstandard, which are read as they are"
+        }
+        Kind::Archive => "pass a file of the archive",
+        Kind::Folder => "pass a file in it",
+        Kind::Pickle => {
+            "loading a pickle runs code: load it in Python, and write the program with \
+             `open(\"model.bin\", \"wb\").write(exported.serialize())`"
+        }
+        Kind::Weights => "pass the program as text, and this file with `--weights`",
+        Kind::OtherWeights => {
+            "pass the program as text; for `--weights`, load this in Python and write \
+             `flax.serialization.to_bytes(params)`"
+        }
+        Kind::Onnx => {
+            "it needs no conversion; this program reads the StableHLO from which an ONNX model is made"
+        }
+        Kind::SeveralPrograms => "save one function in each SavedModel, or write each with `jax.export`",
+        Kind::Damaged => {
+            "write it again, in binary mode: `open(\"model.bin\", \"wb\").write(exported.serialize())`"
+        }
+        Kind::Decoded => {
+            "write it in binary mode, `open(\"model.bin\", \"wb\").write(exported.serialize())`; for an editor, \
+             `hlo2onnx opt model.bin > model.mlir` prints it as text"
+        }
+        Kind::Binary => {
+            "if it is bytecode or a serialized `jax.export.Exported`, it is damaged: write it in binary mode, with \
+             `open(\"model.bin\", \"wb\").write(exported.serialize())`"
+        }
+        Kind::Jaxpr | Kind::Array | Kind::OtherModel | Kind::Other => {
+            "write the text, `jax.jit(f).lower(x).as_text(debug_info=True)`, or the bytes of `exported.serialize()`"
+        }
+    }
+}
 
 diagnostics! {
     /// The input is not StableHLO.
     ///
-    /// The compiler reads MLIR as UTF-8 text, StableHLO's bytecode, and a serialized `jax.export.Exported`. It does not read
-    /// HLO text, a jaxpr, UTF-16 text, an ONNX model, or a file of weights.
+    /// The compiler reads MLIR as UTF-8 text, StableHLO's bytecode, a serialized `jax.export.Exported`, and a TensorFlow
+    /// SavedModel of one function that `jax2tf` converted. The message tells what the file is instead, by its bytes.
     ///
     /// An example that triggers it (HLO text):
     ///
@@ -23,13 +81,10 @@ diagnostics! {
     /// ```python
     /// open("model.mlir", "w").write(exported.mlir_module())
     /// ```
-    E0001 UnreadableText<'a> { why: &'a str, cure: &'a str, at: Span }
-        => "the input is not StableHLO: {why}"
+    E0001 NotStableHlo<'a> { what: &'a str, kind: Kind, at: Span }
+        => "the input is not StableHLO: it is {what}"
         label at "here"
-        help {
-            let text = "write the text, `jax.jit(f).lower(x).as_text(debug_info=True)`, or the bytes of `exported.serialize()`";
-            Some(if cure.is_empty() { text.into() } else { cure.into() })
-        };
+        help { Some(how_to_write(kind).into()) };
 
     /// A part of the text is not valid MLIR.
     ///
@@ -344,8 +399,8 @@ diagnostics! {
                 ),
                 Cause::Unsupported => "this is not supported in bytecode: write text, with `str(module)`".into(),
                 Cause::Foreign(dialect) if dialect == "stablehlo" || dialect == "func" => {
-                    "it is not a portable artifact: write one with `stablehlo.serialize_portable_artifact(module, \
-                     stablehlo.get_current_version())`, or write text with `str(module)`"
+                    "it is not a portable artifact: write the bytes of `exported.serialize()`, \
+                     `stablehlo.serialize_portable_artifact(module, stablehlo.get_current_version())`, or text, `str(module)`"
                         .into()
                 }
                 Cause::Foreign(dialect) => format!("the dialect `{dialect}` has its own encoding: write text, with `str(module)`"),

@@ -1,0 +1,177 @@
+//! Finds the bytecode in a serialized `jax.export.Exported`, and the names of its arguments.
+//!
+//! It is a FlatBuffer (<https://flatbuffers.dev/internals/>) without an identifier. Its root is a table, whose fields are in
+//! the order of JAX's `serialization.fbs`.
+
+use super::{BYTECODE, Program};
+
+/// `Exported.in_tree`.
+const IN_TREE: usize = 2;
+/// `Exported.platforms`.
+const PLATFORMS: usize = 9;
+/// `Exported.mlir_module_serialized`.
+const MODULE: usize = 13;
+/// `Exported.module_kept_var_idx`.
+const KEPT: usize = 15;
+
+/// `PyTreeDef.kind`, `children` and `children_names`.
+const KIND: usize = 0;
+const CHILDREN: usize = 1;
+const CHILDREN_NAMES: usize = 2;
+
+/// `PyTreeDefKind`.
+const LEAF: u8 = 0;
+const DICT: u8 = 4;
+
+/// Trees that are deeper are not read.
+const DEEPEST: usize = 64;
+
+/// The program, if the file is a serialized `Exported`.
+pub(super) fn program(file: &[u8]) -> Option<Program> {
+    let root = Table::at(file, 0)?;
+    let vector = root.field(MODULE).and_then(|at| offset(file, at))?;
+    let start = vector.checked_add(4)?;
+    let bytes = start..start.checked_add(word(file, vector)? as usize)?;
+    // A file that was cut off may lack its end, which is reported when the bytecode is read.
+    let bytes = bytes.start..bytes.end.min(file.len());
+    if !file.get(bytes.clone())?.starts_with(BYTECODE) {
+        return None;
+    }
+    // Names are a help: a file without them is not refused.
+    let arguments = arguments(&root).unwrap_or_default();
+    let platforms = root.strings(PLATFORMS).unwrap_or_default().into_iter().map(str::to_owned).collect();
+    Some(Program { bytes, arguments, platforms })
+}
+
+/// The names of the arguments that the module has.
+fn arguments(root: &Table<'_>) -> Option<Vec<String>> {
+    // The tree is that of `(args, kwargs)`.
+    let [positional, by_keyword] = root.table(IN_TREE)?.tables(CHILDREN)?.try_into().ok()?;
+    let mut names = Names { left: root.file.len(), leaves: Vec::new() };
+    names.add(&positional, "args", 0)?;
+    let keywords = by_keyword.strings(CHILDREN_NAMES).unwrap_or_default();
+    for (child, keyword) in by_keyword.tables(CHILDREN).unwrap_or_default().iter().zip(keywords) {
+        names.add(child, keyword, 0)?;
+    }
+    let leaves = &mut names.leaves;
+    let kept = root.vector(KEPT, 2)?.map(|at| leaves.get_mut(short(root.file, at)?).map(std::mem::take));
+    kept.collect()
+}
+
+/// The names of leaves, as JAX spells their paths.
+struct Names {
+    /// How many more bytes of names are written: branches of a hostile tree may share their children.
+    left: usize,
+    leaves: Vec<String>,
+}
+
+impl Names {
+    fn add(&mut self, tree: &Table<'_>, path: &str, depth: usize) -> Option<()> {
+        self.left = self.left.checked_sub(1 + path.len()).filter(|_| depth < DEEPEST)?;
+        let kind = tree.field(KIND).map_or(Some(LEAF), |at| tree.file.get(at).copied())?;
+        if kind == LEAF {
+            self.leaves.push(path.to_owned());
+            return Some(());
+        }
+        let keys = if kind == DICT { tree.strings(CHILDREN_NAMES)? } else { Vec::new() };
+        for (index, child) in tree.tables(CHILDREN).unwrap_or_default().iter().enumerate() {
+            let path = match keys.get(index) {
+                Some(key) => format!("{path}['{key}']"),
+                None => format!("{path}[{index}]"),
+            };
+            self.add(child, &path, depth + 1)?;
+        }
+        Some(())
+    }
+}
+
+/// A table, whose fields have offsets in a list before or after it.
+struct Table<'a> {
+    file: &'a [u8],
+    start: usize,
+    fields: usize,
+}
+
+impl<'a> Table<'a> {
+    /// The table that the offset at a position refers to.
+    fn at(file: &'a [u8], position: usize) -> Option<Self> {
+        let start = offset(file, position)?;
+        let distance = i32::from_le_bytes(file.get(start..start.checked_add(4)?)?.try_into().ok()?);
+        let fields = start.checked_add_signed(0isize.checked_sub(distance as isize)?)?;
+        Some(Self { file, start, fields })
+    }
+
+    /// The position of a field, unless it has its default.
+    fn field(&self, number: usize) -> Option<usize> {
+        let length = short(self.file, self.fields)?;
+        let slot = 4 + 2 * number;
+        if slot + 2 > length {
+            return None;
+        }
+        let field = short(self.file, self.fields.checked_add(slot)?)?;
+        if field == 0 { None } else { self.start.checked_add(field) }
+    }
+
+    fn table(&self, number: usize) -> Option<Self> {
+        Self::at(self.file, self.field(number)?)
+    }
+
+    /// The positions of the elements of a vector, each of so many bytes.
+    fn vector(&self, number: usize, width: usize) -> Option<impl Iterator<Item = usize> + use<>> {
+        let start = offset(self.file, self.field(number)?)?;
+        let length = (word(self.file, start)? as usize).checked_mul(width)?;
+        let first = start.checked_add(4)?;
+        self.file.get(first..first.checked_add(length)?)?;
+        Some((first..first + length).step_by(width))
+    }
+
+    fn tables(&self, number: usize) -> Option<Vec<Self>> {
+        self.vector(number, 4)?.map(|at| Self::at(self.file, at)).collect()
+    }
+
+    fn strings(&self, number: usize) -> Option<Vec<&'a str>> {
+        let string = |at| {
+            let start = offset(self.file, at)?;
+            let first = start.checked_add(4)?;
+            let bytes = first..first.checked_add(word(self.file, start)? as usize)?;
+            std::str::from_utf8(self.file.get(bytes)?).ok()
+        };
+        self.vector(number, 4)?.map(string).collect()
+    }
+}
+
+/// The position that an offset at a position refers to.
+fn offset(file: &[u8], at: usize) -> Option<usize> {
+    at.checked_add(word(file, at)? as usize)
+}
+
+fn word(file: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(file.get(at..at.checked_add(4)?)?.try_into().ok()?))
+}
+
+fn short(file: &[u8], at: usize) -> Option<usize> {
+    Some(usize::from(u16::from_le_bytes(file.get(at..at.checked_add(2)?)?.try_into().ok()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXPORTED: &[u8] = include_bytes!("../../fixtures/bytecode/exported.bin");
+
+    #[test]
+    fn the_program_and_its_arguments_are_found() {
+        let program = program(EXPORTED).expect("a serialized export");
+        assert!(EXPORTED[program.bytes].starts_with(BYTECODE));
+        assert_eq!(program.arguments, ["args[0]", "args[1]"]);
+        assert_eq!(program.platforms, ["cpu"]);
+    }
+
+    #[test]
+    fn other_bytes_are_not_an_export() {
+        for length in 0..200 {
+            assert_eq!(program(&EXPORTED[..length]), None);
+        }
+        assert_eq!(program(b"\x04\0\0\0\0\0\0\0"), None);
+    }
+}
