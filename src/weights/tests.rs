@@ -223,7 +223,7 @@ fn malformed_weight_files_are_refused() {
         (b"P", "safetensors, npz, or Flax's msgpack"),
         (b"hello, world", "it is a text"),
         (b"\x08\0\0\0\0\0\0\0", "it is not safetensors, npz"),
-        (b"\x93NUMPY\x01\x00", "a single npy array"),
+        (b"\x93NUMPY\x01\x00", "it is a NumPy array"),
     ];
     for (bytes, expected) in cases {
         assert!(refusal(bytes).contains(expected), "{bytes:?}: {}", refusal(bytes));
