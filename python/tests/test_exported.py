@@ -151,7 +151,7 @@ class Decoder(nn.Module):
         x = embed(tokens)
         for _ in range(2):
             y = nn.LayerNorm()(x)
-            x = x + nn.SelfAttention(2, deterministic=True)(y, mask=nn.make_causal_mask(tokens))
+            x = x + nn.MultiHeadDotProductAttention(2)(y, mask=nn.make_causal_mask(tokens))
             x = x + nn.Dense(8)(nn.gelu(nn.Dense(16)(nn.LayerNorm()(x))))
         return embed.attend(nn.LayerNorm()(x))
 
