@@ -71,10 +71,17 @@ impl<'s> Parser<'s> {
                 );
             }
         }
-        let dictionary = match clauses.dictionary.take() {
+        let mut dictionary = match clauses.dictionary.take() {
             Some(dictionary) => self.dictionary(dictionary)?,
             None => Attributes::new(),
         };
+        // `stablehlo.constant() <{value = dense<0> : tensor<i8>}> : () -> tensor<!quant.uniform<i8:f32, 0.5>>`
+        if row.form == CustomForm::Constant
+            && let Some(properties) = clauses.angled.take()
+        {
+            let properties = self.dictionary(properties)?;
+            add_missing(&mut dictionary, properties);
+        }
         for value in clauses.values.drain(..) {
             parts.operands.push(self.operand(value));
         }

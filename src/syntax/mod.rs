@@ -110,6 +110,8 @@ struct Parser<'s> {
     lenient: usize,
     /// The prefix of the names of functions in the current module.
     module_prefix: String,
+    /// How many modules without a name had contents.
+    unnamed_modules: u32,
     /// Whether the text is cut off, so that definitions at its end are missing.
     truncated: bool,
     /// Whether the module's name and attributes have been read.
@@ -146,6 +148,7 @@ impl<'s> Parser<'s> {
             places: Vec::new(),
             lenient: 0,
             module_prefix: String::new(),
+            unnamed_modules: 0,
             truncated: false,
             named: false,
         }

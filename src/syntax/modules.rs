@@ -125,7 +125,10 @@ impl Parser<'_> {
         if !alone {
             match name {
                 Some(name) => self.module_prefix.push_str(self.module.symbols.get(name)),
-                None => self.module_prefix.push_str(&format!("module{index}")),
+                None => {
+                    self.module_prefix.push_str(&format!("module{}", self.unnamed_modules));
+                    self.unnamed_modules += 1;
+                }
             }
             self.module_prefix.push_str("::");
         }
