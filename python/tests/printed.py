@@ -209,9 +209,11 @@ def parse() -> None:
                 ir.Module.parse(text)
             except ir.MLIRError as error:
                 first = error.error_diagnostics[0]
-                place = re.search(r":(\d+):\d+", str(first.location))
-                shown = text.splitlines()[int(place[1]) - 1] if place else ""
-                answer = f"{first.message}\n    {shown.strip()[:400]}"
+                # The location of an op is that of the program, and a note shows the op.
+                place = re.match(r'(?:loc\()?"?-"?:(\d+):', str(first.location))
+                notes = [note.message for note in first.notes]
+                shown = "; ".join(notes) if notes or place is None else text.splitlines()[int(place[1]) - 1].strip()
+                answer = f"{first.message}\n    {shown[:600]}"
         print(json.dumps(answer), file=channel)
 
 
