@@ -259,11 +259,24 @@ fn is_lost(module: &Module, name: &str) -> bool {
 
 /// Runs any passes on a text, and returns the module as MLIR text.
 pub fn optimize(source: &Source, passes: &[Pass], options: &Options) -> (String, Diagnostics) {
+    optimize_observed(source, passes, options, |_, _| {})
+}
+
+/// Runs any passes on a text, and returns the module as MLIR text. `after` sees the module after each pass.
+pub fn optimize_observed(
+    source: &Source,
+    passes: &[Pass],
+    options: &Options,
+    mut after: impl FnMut(&Pass, &Module),
+) -> (String, Diagnostics) {
     let (mut module, mut diagnostics) = parse(source);
     if !diagnostics.has_errors() {
         let mut cx = Context::new(source, options, &mut diagnostics);
         // The callback never stops the run.
-        let _ = pass::run(passes, &mut module, &mut cx, |_, _| ControlFlow::Continue(()));
+        let _ = pass::run(passes, &mut module, &mut cx, |pass, module| {
+            after(pass, module);
+            ControlFlow::Continue(())
+        });
         syntax::resolve_labels(source, &mut diagnostics);
     }
     (ir::print(&module, source, None), diagnostics)

@@ -207,6 +207,9 @@ pub struct OptArguments {
     /// Passes to run, in this order, separated by commas [default: none, which prints the text in generic form]
     #[arg(long, value_delimiter = ',', value_name = "PASSES")]
     pub passes: Vec<String>,
+    /// Also print the module after this pass, to standard error (repeatable; `all` for every pass)
+    #[arg(long, value_name = "PASS")]
+    pub print_after: Vec<String>,
     #[command(flatten)]
     pub reading: InputArguments,
     #[command(flatten)]

@@ -2,7 +2,7 @@
 
 use super::arguments::{ConvertArguments, External};
 use super::report::{self, Reporter};
-use super::{CommandOutcome, print, say, terminal};
+use super::{CommandOutcome, opt, print, say, terminal};
 use crate::diagnostic::{Diagnostics, catalog, nearest};
 use crate::ir::{self, Module, TensorType, Type, ValueId};
 use crate::onnx::file::{Destination, Model, WriteError, Written, write_stream};
@@ -30,10 +30,8 @@ pub fn run(arguments: &ConvertArguments) -> CommandOutcome {
 }
 
 fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> CommandOutcome {
-    for name in &arguments.print_after {
-        if name != "all" && pass::find(name).is_none() {
-            return CommandOutcome::Usage(super::opt::unknown_pass(name));
-        }
+    if let Some(unknown) = opt::unknown_to_print_after(&arguments.print_after) {
+        return CommandOutcome::Usage(unknown);
     }
     for name in &arguments.options.explain_fusion {
         if !pass::fusion_families().any(|family| family == name) {
@@ -77,9 +75,7 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Comma
     };
     let Conversion { model, module, bound, mut diagnostics, mut timings, .. } =
         convert_observed(&source, &options, |pass, module| {
-            if arguments.print_after.iter().any(|name| name == "all" || name == pass.name) {
-                say(&format!("// after {}\n{}", pass.name, ir::print(module, &source, Some(32))));
-            }
+            opt::print_after(&arguments.print_after, pass, || ir::print(module, &source, Some(32)));
         });
     let referable = model.as_ref().is_none_or(Model::is_referable);
     if arguments.external_data == External::Reference && !referable {

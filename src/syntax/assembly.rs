@@ -164,7 +164,7 @@ const ROWS: &[AssemblyFormat] = &[
     named(
         sdy::PROPAGATION_BARRIER,
         Same,
-        &[("allowed_direction", "allowed_direction", ClauseKind::Opaque("#sdy.propagation_direction"))],
+        &[("allowed_direction", "allowed_direction", ClauseKind::Place(&["NONE", "FORWARD", "BACKWARD", "BOTH"]))],
     ),
     collective(sdy::REDUCE_SCATTER),
     collective(sdy::REPLICATED_TO_UNREDUCED),

@@ -26,6 +26,8 @@ pub(super) enum ClauseKind {
     Word(&'static str),
     /// `precision = [DEFAULT, HIGH]` as an array of enumerations of this kind.
     Words(&'static str),
+    /// `allowed_direction=FORWARD` as `1 : i32`, the place of the word in this list.
+    Place(&'static [&'static str]),
     /// Any attribute in its usual form.
     Plain,
     /// `out_sharding=<@mesh, [{}]>` as an opaque attribute with this prefix.
@@ -55,6 +57,13 @@ impl<'s> Parser<'s> {
                 let items: Option<Vec<_>> =
                     items.into_iter().map(|item| self.word_clause(kind, item)).collect();
                 Attribute::Array(items?.into())
+            }
+            ClauseKind::Place(words) => {
+                let Some(place) = words.iter().position(|word| *word == text.text) else {
+                    self.expected(&format!("one of the words {}", words.join(", ")), text);
+                    return None;
+                };
+                Attribute::Integer(place as i64, self.scalar_type(Element::I32))
             }
             ClauseKind::Plain => self.lone_attribute(text)?,
             ClauseKind::Opaque(beginning) => Attribute::Opaque(format!("{beginning}{}", text.text).into()),

@@ -7,7 +7,7 @@ use super::statement::{Body, Parts, add_missing, region_of};
 use super::text::{Rule, Text};
 use crate::diagnostic::catalog::{DuplicateAttribute, UnknownAssembly, UnknownOp, UnsupportedOp};
 use crate::diagnostic::{nearest, nearest_op};
-use crate::ir::{Attribute, Attributes, Dialect, Element, OpName, TensorType, Type, TypeId};
+use crate::ir::{Attribute, Attributes, Dialect, Element, OpName, TensorType, Type, TypeId, sdy};
 use crate::source::Span;
 use smallvec::SmallVec;
 
@@ -64,11 +64,17 @@ impl<'s> Parser<'s> {
         if row.form == CustomForm::Axes {
             let axes = clauses.dictionary.take().or(clauses.brackets.take());
             if let Some(axes) = axes {
-                self.set(
-                    &mut parts.attributes,
-                    "axes",
-                    Attribute::Opaque(format!("#sdy<{}>", axes.text).into()),
-                );
+                let (attribute, kind) = match row.op {
+                    sdy::ALL_GATHER => ("gathering_axes", "list_of_axis_ref_lists"),
+                    sdy::ALL_REDUCE => ("reduction_axes", "axis_ref_list"),
+                    sdy::ALL_SLICE => ("slicing_axes", "list_of_axis_ref_lists"),
+                    sdy::ALL_TO_ALL => ("params", "all_to_all_param_list"),
+                    sdy::REDUCE_SCATTER => ("reduce_scatter_axes", "list_of_axis_ref_lists"),
+                    sdy::SHARDED_TO_UNREDUCED => ("axes", "list_of_axis_ref_lists"),
+                    _ => ("axes", "axis_ref_list"),
+                };
+                let axes = Attribute::Opaque(format!("#sdy<{kind}{}>", axes.text).into());
+                self.set(&mut parts.attributes, attribute, axes);
             }
         }
         let mut dictionary = match clauses.dictionary.take() {

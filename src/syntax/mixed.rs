@@ -4,7 +4,10 @@ use super::Parser;
 use super::forms::Clauses;
 use super::statement::{Body, Parts, region_of};
 use super::text::Text;
-use crate::ir::{Attribute, Element, Type, TypeId, shape};
+use crate::ir::{Attribute, Constant, Data, Dim, Element, Type, TypeId, shape};
+
+/// The predicates of `arith.cmpi`, in the order of MLIR's numbers.
+const PREDICATES: [&str; 10] = ["eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge"];
 
 /// What the form of an op is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,19 +104,32 @@ impl<'s> Parser<'s> {
                 clauses.words.retain(|word| !matches!(word.text, "into" | "output_shape"));
                 let mut brackets =
                     clauses.brackets.take().into_iter().chain(std::mem::take(&mut clauses.lists));
+                // How many operands are values of the tensors, of offsets, of sizes and of strides.
+                let mut segments = vec![1_i64; count];
                 for &list in lists {
                     let Some(text) = brackets.next() else { continue };
                     let value = if list == "reassociation" {
                         self.lone_attribute(text)?
                     } else {
-                        Attribute::Integers(Element::I64, self.indices(text, index, parts)?.into())
+                        let known = parts.operands.len();
+                        let numbers = self.indices(text, index, parts)?;
+                        segments.push((parts.operands.len() - known) as i64);
+                        Attribute::Integers(Element::I64, numbers.into())
                     };
                     self.set(&mut parts.attributes, list, value);
+                }
+                if form != Mixed::Cast {
+                    let segments = Attribute::Integers(Element::I32, segments.into());
+                    self.set(&mut parts.attributes, "operandSegmentSizes", segments);
                 }
             }
             Mixed::Compare => {
                 let word = self.need(clauses.words.pop(), "a predicate such as `slt`", name)?;
-                self.set(&mut parts.attributes, "predicate", Attribute::String(word.text.into()));
+                let predicate = match PREDICATES.iter().position(|predicate| *predicate == word.text) {
+                    Some(number) => Attribute::Integer(number as i64, self.scalar_type(Element::I64)),
+                    None => Attribute::String(word.text.into()),
+                };
+                self.set(&mut parts.attributes, "predicate", predicate);
                 parts.operand_types.extend(std::iter::repeat_n(first, count));
                 let result = match self.module.tensor_type(first).cloned() {
                     Some(tensor) => self.module.tensor_of(Element::Bool, &tensor.dims),
@@ -124,6 +140,11 @@ impl<'s> Parser<'s> {
             Mixed::ConstantShape => {
                 let list = self.need(clauses.brackets.take(), "a list such as `[1, 2]`", name)?;
                 let sizes = self.clause(super::clauses::ClauseKind::Integers, list)?;
+                let sizes = self.module.integers(&sizes).unwrap_or_default();
+                let ty = self.module.tensor_of(Element::Index, &[Dim::Known(sizes.len() as i64)]);
+                let bytes: Vec<u8> = sizes.iter().flat_map(|size| size.to_le_bytes()).collect();
+                let data = Data::Bytes(bytes.into());
+                let sizes = Attribute::Dense(self.module.add_constant(Constant { ty, data }));
                 self.set(&mut parts.attributes, "shape", sizes);
                 parts.result_types.push(first);
             }

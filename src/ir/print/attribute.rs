@@ -1,7 +1,9 @@
 //! Attributes and the elements of constants.
 
 use super::Printer;
-use crate::ir::{Attribute, Attributes, Data, Dim, Element, Symbol, TensorType, Type, TypeId};
+use crate::ir::{
+    Attribute, Attributes, ConstantId, Data, Dialect, Dim, Element, Op, Symbol, TensorType, Type, TypeId, stablehlo,
+};
 use std::fmt::Write;
 
 /// Larger constants print as hexadecimal digits.
@@ -42,6 +44,47 @@ impl Printer<'_> {
         self.out.push('"');
     }
 
+    pub(super) fn op_attributes(&mut self, op: &Op) {
+        self.dialect = op.name.dialect();
+        let has_pairs =
+            [stablehlo::CONVOLUTION, stablehlo::REDUCE_WINDOW, stablehlo::SELECT_AND_SCATTER].contains(&op.name);
+        self.out.push('{');
+        for (index, (name, value)) in op.attributes.iter().enumerate() {
+            self.out.push_str(if index > 0 { ", " } else { "" });
+            match value {
+                Attribute::Integers(_, values) if has_pairs && self.module.symbols.get(*name) == "padding" => {
+                    self.pairs("padding", values);
+                }
+                Attribute::Dense(id) if self.is_list_in_mhlo(op, *name, *id) => {
+                    let element = self.module.tensor_type(self.module.constant(*id).ty).map(|ty| ty.element);
+                    let values = self.module.integers(value).unwrap_or_default();
+                    self.entry(*name, &Attribute::Integers(element.unwrap_or(Element::I64), values.into()));
+                }
+                _ => self.entry(*name, value),
+            }
+        }
+        self.out.push('}');
+        self.dialect = Dialect::Other;
+    }
+
+    /// Whether an attribute is a list that MHLO, and older versions of StableHLO, have as elements of a tensor.
+    fn is_list_in_mhlo(&self, op: &Op, name: Symbol, id: ConstantId) -> bool {
+        let name = self.module.symbols.get(name);
+        let ty = self.module.tensor_type(self.module.constant(id).ty);
+        matches!(self.dialect, Dialect::StableHlo | Dialect::Chlo)
+            && op.name != stablehlo::CUSTOM_CALL
+            && name != "value"
+            && !name.contains('.')
+            && ty.is_some_and(|ty| ty.rank() == 1 && matches!(ty.element, Element::I64 | Element::Bool))
+    }
+
+    /// A list that is a table of pairs in MLIR.
+    fn pairs(&mut self, name: &str, values: &[i64]) {
+        let rows: Vec<String> = values.chunks(2).map(|row| format!("{row:?}")).collect();
+        let rows = if rows.is_empty() { String::new() } else { format!("[{}]", rows.join(", ")) };
+        let _ = write!(self.out, "{name} = dense<{rows}> : tensor<{}x2xi64>", values.len() / 2);
+    }
+
     pub(super) fn dictionary(&mut self, attributes: &Attributes) {
         self.out.push('{');
         self.entries(attributes);
@@ -53,11 +96,24 @@ impl Printer<'_> {
             if index > 0 {
                 self.out.push_str(", ");
             }
-            self.word(self.module.symbols.get(*name));
-            if *value != Attribute::Unit {
-                self.out.push_str(" = ");
-                self.attribute(value);
-            }
+            self.entry(*name, value);
+        }
+    }
+
+    fn entry(&mut self, name: Symbol, value: &Attribute) {
+        self.word(self.module.symbols.get(name));
+        if *value != Attribute::Unit {
+            self.out.push_str(" = ");
+            self.attribute(value);
+        }
+    }
+
+    /// The dialect of an attribute: an op that StableHLO or CHLO took over from MHLO has attributes of its new dialect.
+    fn current<'t>(&self, dialect: &'t str) -> &'t str {
+        match self.dialect {
+            Dialect::StableHlo if dialect == "mhlo" => "stablehlo",
+            Dialect::Chlo if dialect == "mhlo" => "chlo",
+            _ => dialect,
         }
     }
 
@@ -155,7 +211,8 @@ impl Printer<'_> {
             }
             Attribute::Struct(name, fields) => {
                 let name = self.module.symbols.get(*name);
-                let _ = write!(self.out, "#{name}<");
+                let (dialect, kind) = name.split_once('.').unwrap_or(("", name));
+                let _ = write!(self.out, "#{}.{kind}<", self.current(dialect));
                 // Without the word MLIR reads `[b, f, 0]x[o, i, 0]->[b, f, 0]`.
                 self.out.push_str(if name.ends_with(".conv") { "raw " } else { "" });
                 for (index, (name, value)) in fields.iter().enumerate() {
@@ -169,7 +226,7 @@ impl Printer<'_> {
             Attribute::Enum { dialect, kind, value } => {
                 let symbols = &self.module.symbols;
                 let (dialect, kind, value) = (symbols.get(*dialect), symbols.get(*kind), symbols.get(*value));
-                let _ = write!(self.out, "#{dialect}<{kind} {value}>");
+                let _ = write!(self.out, "#{}<{kind} {value}>", self.current(dialect));
             }
             Attribute::Opaque(text) => self.out.push_str(text),
         }

@@ -2,8 +2,9 @@
 
 mod attribute;
 mod location;
+mod own;
 
-use super::{BlockId, Dim, FunctionId, LocationId, Module, OpId, RegionId, TypeId, ValueId};
+use super::{BlockId, Dialect, Dim, FunctionId, LocationId, Module, OpId, RegionId, TypeId, ValueId};
 use crate::source::Source;
 use std::fmt::Write;
 
@@ -16,6 +17,7 @@ pub fn print(module: &Module, source: &Source, elide: Option<usize>) -> String {
         module,
         source,
         elide,
+        dialect: Dialect::Other,
         out: String::new(),
         names: vec![None; module.value_count()],
         located: vec![false; module.location_count()],
@@ -30,6 +32,8 @@ struct Printer<'a> {
     module: &'a Module,
     source: &'a Source,
     elide: Option<usize>,
+    /// The dialect of the op whose attributes are printed.
+    dialect: Dialect,
     out: String,
     names: Vec<Option<Name>>,
     /// The named locations, as a set and in order.
@@ -122,6 +126,7 @@ impl Printer<'_> {
             self.out.push_str(" {");
             self.sizes(function.argument_types.iter().copied());
             self.out.push('\n');
+            self.unknown_values(function.body);
             self.ops(block, 2, &mut counter);
             self.out.push_str("  }");
         }
@@ -150,7 +155,8 @@ impl Printer<'_> {
             }
             self.out.push_str(" = ");
         }
-        let _ = write!(self.out, "\"{}\"(", self.module.symbols.get(op.name.symbol()));
+        let own = if self.is_own_form(id) { "hlo2onnx." } else { "" };
+        let _ = write!(self.out, "\"{own}{}\"(", self.module.symbols.get(op.name.symbol()));
         for (index, &operand) in op.operands.iter().enumerate() {
             if index > 0 {
                 self.out.push_str(", ");
@@ -170,7 +176,7 @@ impl Printer<'_> {
         }
         if !op.attributes.is_empty() {
             self.out.push(' ');
-            self.dictionary(&op.attributes);
+            self.op_attributes(op);
         }
         self.out.push_str(" : (");
         for (index, &operand) in op.operands.iter().enumerate() {
@@ -254,7 +260,7 @@ impl Printer<'_> {
             Some(Name::Result(number, Some(index))) => write!(self.out, "%{number}#{index}"),
             Some(Name::Argument(number)) => write!(self.out, "%arg{number}"),
             None if value == self.module.absent() => write!(self.out, "%absent"),
-            None => write!(self.out, "%undefined{}", value.index()),
+            None => write!(self.out, "%unknown{}", value.index()),
         };
     }
 

@@ -430,7 +430,14 @@ impl Layouts<'_, '_> {
                         plain.clone()
                     }
                 }
-                Some(layouts) => self.cx.module.integers(&layouts[index]).unwrap_or_default(),
+                Some(layouts) => {
+                    let mut layout = self.cx.module.integers(&layouts[index]).unwrap_or_default();
+                    // The parts of a packed value.
+                    if layout.len() == rank + 1 && layout.first() == Some(&(rank as i64)) {
+                        layout.remove(0);
+                    }
+                    layout
+                }
             };
             if kind != '.' && layout != expected && layout != plain {
                 return Err(LowerError::attribute(name, format!("expected {expected:?}")));

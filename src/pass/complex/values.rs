@@ -7,6 +7,7 @@ use crate::ir::{
 };
 use crate::ops::OpAttributes;
 use smallvec::SmallVec;
+use std::iter;
 
 pub(super) const ROWS: &[RewriteRow] = &[
     (chlo::BROADCAST_COMPLEX, Rewrite::Own(broadcast_complex)),
@@ -37,6 +38,9 @@ fn call(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
         let name = cx.module.symbols.intern(PACKED_OPERANDS);
         cx.module.op_mut(op).attributes.push((name, Attribute::Integers(Element::I64, packed.into())));
     }
+    pack_layouts(cx, op, "operand_layouts", &operands);
+    let results = cx.module.op(op).results.to_vec();
+    pack_layouts(cx, op, "result_layouts", &results);
     for (index, operand) in operands.into_iter().enumerate() {
         let packed = cx.whole(operand)?;
         cx.module.op_mut(op).operands[index] = packed;
@@ -46,6 +50,23 @@ fn call(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
         cx.make_whole(result);
     }
     Ok(())
+}
+
+/// The layouts of complex values get the trailing dimension, whose elements are next to each other.
+fn pack_layouts(cx: &mut Splitter, op: OpId, name: &str, values: &[ValueId]) {
+    let Some(Attribute::Array(layouts)) = cx.module.attribute(op, name) else { return };
+    let mut layouts = layouts.clone();
+    for (layout, &value) in layouts.iter_mut().zip(values) {
+        let Some(axes) = cx.module.integers(layout).filter(|_| cx.is_complex(value)) else { continue };
+        let axes = iter::once(axes.len() as i64).chain(axes);
+        let bytes: Vec<u8> = axes.flat_map(i64::to_le_bytes).collect();
+        let ty = cx.module.tensor_of(Element::Index, &[Dim::Known(bytes.len() as i64 / 8)]);
+        let data = Data::Bytes(bytes.into());
+        *layout = Attribute::Dense(cx.module.add_constant(Constant { ty, data }));
+    }
+    let name = cx.module.symbols.intern(name);
+    let changed = cx.module.op_mut(op).attributes.iter_mut().find(|(own, _)| *own == name);
+    changed.into_iter().for_each(|(_, own)| *own = Attribute::Array(layouts.clone()));
 }
 
 /// Returns packed values, or parts if the region's op works on parts.

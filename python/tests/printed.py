@@ -1,0 +1,247 @@
+"""Checks that MLIR reads what `hlo2onnx opt` prints.
+
+    python python/tests/printed.py fixtures
+    python python/tests/printed.py FOLDER... --jobs 2 --command target/release/hlo2onnx --keep refused
+
+A text that MLIR parses and verifies is printed without passes, and after each pass before `lower`. MLIR must parse and verify
+these modules too. Only after a pass they may contain ops that it does not know, of the dialect `hlo2onnx`. Files may contain
+several cases, and options in their first lines, as those of `fixtures` do. Texts that MLIR refuses to begin with are skipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import concurrent.futures
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COMMAND = (sys.executable, "-m", "hlo2onnx")
+OPTIONS = {"dynamic": "--dynamic", "target": "--target", "strict_nan": "--strict-nan"}
+"""The options of fixtures that passes before `lower` read."""
+HEADER = re.compile(r"^// -----// IR Dump After (\w+) //----- //\n", re.MULTILINE)
+DIAGNOSTIC = re.compile(r"^(?:error|warning|advice)\b", re.MULTILINE)
+CRASH = "MLIR crashes"
+PATIENCE = 300
+"""A command that takes more seconds is stuck."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A text."""
+
+    name: str
+    text: str
+    options: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What became of a text."""
+
+    case: str
+    outcome: str
+    """`read` if MLIR reads all modules, `refused` if not; `skipped: WHY`."""
+    modules: int = 0
+    """How many different modules were parsed."""
+    after: str = ""
+    """The pass after which MLIR refuses the module, or `no pass`."""
+    detail: str = ""
+    """What MLIR says, with the line."""
+
+    def __str__(self) -> str:
+        return f"{self.case}: {self.outcome} after {self.after}: {self.detail}"
+
+
+def passes() -> list[str]:
+    """The passes before `lower`, from the documented table of the pipeline."""
+    table = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").split("<!-- pipeline -->")[1]
+    names = re.findall(r"^\| `(\w+)`", table, re.MULTILINE)
+    return names[: names.index("lower")]
+
+
+def cases(paths: Iterable[pathlib.Path]) -> Iterator[Case]:
+    """The cases of these files, and of the files of these folders."""
+    for path in paths:
+        for file in sorted(path.rglob("*.mlir")) if path.is_dir() else [path]:
+            text = file.read_text(encoding="utf-8")
+            given = tuple(_options(text))
+            parts = re.split(r"^// -----$", text, flags=re.MULTILINE)
+            for index, part in enumerate(parts):
+                yield Case(f"{file}:{index}" if len(parts) > 1 else str(file), part, given)
+
+
+def _options(text: str) -> Iterator[str]:
+    for name, value in re.findall(r"^//! (\w+) = (.*)$", text, re.MULTILINE):
+        if name in OPTIONS:
+            given = json.loads(value)
+            for one in given if isinstance(given, list) else [given]:
+                yield from [OPTIONS[name]] if one is True else [OPTIONS[name], one]
+
+
+def modules(case: Case, command: Iterable[str]) -> list[tuple[str, str]]:
+    """The module without passes and after each pass that changes it; none if the compiler refuses the text."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "case.mlir")
+        path.write_text(case.text, encoding="utf-8")
+        opt = [*command, "opt", str(path), *case.options]
+        plain = _run(opt)
+        after = _run([*opt, "--passes", ",".join(passes()), "--print-after", "all"])
+    found = [("no pass", plain.stdout)] if plain.returncode == 0 else []
+    parts = HEADER.split(after.stderr)[1:]
+    # Diagnostics come after the last module.
+    parts[-1:] = [DIAGNOSTIC.split(part)[0] for part in parts[-1:]]
+    for name, text in zip(parts[::2], parts[1::2]):
+        if found and text != found[-1][1]:
+            found.append((name, text))
+    return found
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=PATIENCE)
+
+
+def check(
+    found: Iterable[Case], command: Iterable[str] = COMMAND, jobs: int = 1, keep: pathlib.Path | None = None
+) -> Iterator[Verdict]:
+    """The verdicts of cases, in their order. `keep` is a folder for the modules that MLIR refuses."""
+    mine = threading.local()
+    parsers: list[_Parser] = []
+
+    def verdict(case: Case) -> Verdict:
+        if not hasattr(mine, "parser"):
+            mine.parser = _Parser()
+            parsers.append(mine.parser)
+        return _verdict(case, tuple(command), mine.parser, keep)
+
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        try:
+            yield from pool.map(verdict, found)
+        finally:
+            for parser in parsers:
+                parser.close()
+
+
+def _verdict(case: Case, command: tuple[str, ...], parser: _Parser, keep: pathlib.Path | None) -> Verdict:
+    why = parser.fault(case.text, False)
+    if why is not None:
+        return Verdict(case.name, "skipped: MLIR crashes" if why.startswith(CRASH) else "skipped: MLIR refuses the text")
+    count = 0
+    for count, (after, text) in enumerate(modules(case, command), 1):
+        why = parser.fault(text, count > 1)
+        if why is not None:
+            if keep is not None:
+                (keep / f"{re.sub(r'[^.0-9A-Za-z]+', '_', case.name)}.{after}.mlir").write_text(text, encoding="utf-8")
+            return Verdict(case.name, "refused", count, after, why)
+    return Verdict(case.name, "read" if count else "skipped: the compiler refuses the text", count)
+
+
+class _Parser:
+    """A process in which MLIR parses modules. It ends with the process if MLIR crashes, and the next module starts another."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[str] | None = None
+
+    def fault(self, text: str, unknown_ops: bool) -> str | None:
+        """What MLIR says against a module, or nothing."""
+        if self.process is None:
+            command = [sys.executable, __file__, "--parse"]
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
+            assert self.process.stdout is not None
+            if self.process.stdout.readline() != "ready\n":
+                raise RuntimeError("the process of the parser does not start")
+        assert self.process.stdin is not None and self.process.stdout is not None
+        try:
+            print(json.dumps([text, unknown_ops]), file=self.process.stdin, flush=True)
+            answer = self.process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if answer:
+            return json.loads(answer)
+        status = self.process.wait()
+        self.close()
+        return f"{CRASH} with status {status}"
+
+    def close(self) -> None:
+        """Ends the process."""
+        if self.process is not None:
+            self.process.communicate()
+            self.process = None
+
+
+def parse() -> None:
+    """The process of a parser: modules come from its standard input, and answers go to its standard output."""
+    from jax._src.interpreters.mlir import make_ir_context
+    from jaxlib.mlir import ir
+    from jaxlib.mlir.dialects import stablehlo
+
+    # The process that started this one reports an interrupt.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    channel = os.fdopen(os.dup(1), "w", buffering=1)
+    # What MLIR prints is not an answer.
+    os.dup2(2, 1)
+    # Reading a portable artifact loads the dialect `quant`. It would abort an older JAX, which then lacks this function.
+    loads_quant = hasattr(stablehlo, "deserialize_portable_artifact_str")
+    with make_ir_context():
+        empty = stablehlo.serialize_portable_artifact(ir.Module.parse(""), stablehlo.get_minimum_version())
+    print("ready", file=channel)
+    for line in sys.stdin:
+        text, unknown_ops = json.loads(line)
+        answer: Any = None
+        with make_ir_context() as context:
+            if loads_quant:
+                stablehlo.deserialize_portable_artifact(context, empty)
+            context.allow_unregistered_dialects = unknown_ops
+            try:
+                ir.Module.parse(text)
+            except ir.MLIRError as error:
+                first = error.error_diagnostics[0]
+                # The location of an op is that of the program, and a note shows the op.
+                place = re.match(r'(?:loc\()?"?-"?:(\d+):', str(first.location))
+                notes = [note.message for note in first.notes]
+                shown = "; ".join(notes) if notes or place is None else text.splitlines()[int(place[1]) - 1].strip()
+                answer = f"{first.message}\n    {shown[:600]}"
+        print(json.dumps(answer), file=channel)
+
+
+def main() -> int:
+    """Checks the requested files; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", nargs="*", type=pathlib.Path, metavar="PATH", help="files and folders")
+    parser.add_argument("--command", type=shlex.split, default=COMMAND, help="the command line [default: the package's]")
+    parser.add_argument("--jobs", type=int, default=1, help="threads")
+    parser.add_argument("--keep", type=pathlib.Path, help="a folder for the modules that MLIR refuses")
+    parser.add_argument("--parse", action="store_true", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.parse:
+        parse()
+        return 0
+    if asked.keep is not None:
+        asked.keep.mkdir(parents=True, exist_ok=True)
+    started, read = time.monotonic(), 0
+    outcomes: collections.Counter[str] = collections.Counter()
+    for verdict in check(cases(asked.paths), asked.command, asked.jobs, asked.keep):
+        outcomes[verdict.outcome] += 1
+        read += verdict.modules - (verdict.outcome == "refused")
+        if verdict.outcome == "refused":
+            print(verdict, flush=True)
+    print(*(f"{count:7} {outcome}" for outcome, count in sorted(outcomes.items())), sep="\n")
+    print(f"{read:7} modules read\n{time.monotonic() - started:.0f} s")
+    return 1 if outcomes["refused"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
