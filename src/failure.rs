@@ -1,9 +1,8 @@
 //! Diagnostics for I/O failures: files that cannot be read, and models that cannot be written.
 
 use crate::diagnostic::{Diagnostic, Diagnostics, catalog};
-use crate::format::ForeignFolder;
 use crate::onnx::file::WriteError;
-use crate::source::{Limit, TooLarge};
+use crate::source::{ForeignFolder, Limit, TooLarge};
 use crate::weights::{self, WeightsFile};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,8 +12,8 @@ pub fn unreadable(path: &str, error: &io::Error) -> Diagnostic {
     if let Some(TooLarge { limit }) = TooLarge::of(error) {
         return catalog::InputTooLarge { path, limit }.into();
     }
-    let folder = ForeignFolder::of(error).map(|folder| folder.kind);
-    catalog::CannotRead { path, why: &error.to_string(), folder }.into()
+    let remedy = ForeignFolder::of(error).map(|folder| folder.remedy);
+    catalog::CannotRead { path, why: &error.to_string(), remedy }.into()
 }
 
 /// Opens files of weights.

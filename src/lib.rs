@@ -59,7 +59,9 @@ pub mod target;
 pub mod value_map;
 pub mod weights;
 
-pub use compile::{Conversion, Error, convert, convert_file, convert_observed, optimize, optimize_observed, parse};
+pub use compile::{
+    Conversion, Error, convert, convert_file, convert_observed, optimize, optimize_observed, parse,
+};
 pub use coverage::{Covered, coverage, coverage_markdown};
 pub use options::{DynamicDimension, Options};
 pub use target::Target;

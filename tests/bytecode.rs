@@ -78,7 +78,7 @@ fn bytecode_that_breaks_off_is_refused() {
 }
 
 #[test]
-fn the_model_of_an_export_for_several_platforms_is_that_of_the_cpu() {
+fn the_model_of_an_export_for_several_platforms_is_for_the_cpu() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bytecode/platforms");
     let exported = Source::open(&folder.join("exported.bin")).unwrap();
     let cpu = Options { dims: vec![("_platform_index".into(), 1)], ..Options::default() };
@@ -88,7 +88,7 @@ fn the_model_of_an_export_for_several_platforms_is_that_of_the_cpu() {
     let conversion = convert(&exported, &Options::default());
     let messages: Vec<&str> =
         conversion.diagnostics.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
-    assert_eq!(messages, ["the program is for cuda, cpu, and the model is for cpu"]);
+    assert_eq!(messages, ["the program is for `cuda` and `cpu`; the model is for `cpu`"]);
 }
 
 /// Changes bytes, and inserts and removes some. What still reads is converted; nothing may panic.

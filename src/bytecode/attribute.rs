@@ -3,6 +3,7 @@
 use super::Fault;
 use super::container::Container;
 use super::reader::Reader;
+use super::shardy::Shardy;
 use super::ty::{Scalar, foreign};
 use std::ops::Range;
 
@@ -27,7 +28,9 @@ pub(super) enum Attribute<'a> {
         bits: u64,
     },
     /// A word of one of VHLO's enumerations.
-    Word(&'static Words, u64),
+    Case(&'static Enumeration, u64),
+    /// An attribute of the dialect `sdy`.
+    Shardy(Shardy<'a>),
     /// The elements of a tensor.
     Dense {
         ty: usize,
@@ -90,29 +93,31 @@ pub(super) enum Integer {
     Long(Vec<u64>),
 }
 
-/// An enumeration of VHLO, which has the words of StableHLO's.
+/// An enumeration of VHLO, whose cases have the names of StableHLO's.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Words {
+pub(super) struct Enumeration {
+    /// The code of the attribute.
     code: u64,
-    /// The name of StableHLO's attribute; empty where that is an integer.
+    /// The name of the attribute in StableHLO; empty for one that is an integer there.
     pub name: &'static str,
-    pub words: &'static [&'static str],
+    /// The cases by their number; empty for a number without a case.
+    pub cases: &'static [&'static str],
 }
 
-const fn words(code: u64, name: &'static str, words: &'static [&'static str]) -> Words {
-    Words { code, name, words }
+const fn cases(code: u64, name: &'static str, cases: &'static [&'static str]) -> Enumeration {
+    Enumeration { code, name, cases }
 }
 
-static WORDS: [Words; 9] = [
-    words(3, "comparison_direction", &["EQ", "NE", "GE", "GT", "LE", "LT"]),
-    words(4, "comparison_type", &["NOTYPE", "FLOAT", "TOTALORDER", "SIGNED", "UNSIGNED"]),
-    words(5, "", &["UNSPECIFIED", "ORIGINAL", "STATUS_RETURNING", "STATUS_RETURNING_UNIFIED", "TYPED_FFI"]),
-    words(7, "fft_type", &["FFT", "IFFT", "RFFT", "IRFFT"]),
-    words(11, "precision", &["DEFAULT", "HIGH", "HIGHEST"]),
-    words(12, "rng_algorithm", &["DEFAULT", "THREE_FRY", "PHILOX"]),
-    words(13, "rng_distribution", &["", "UNIFORM", "NORMAL"]),
-    words(16, "transpose", &["TRANSPOSE_INVALID", "NO_TRANSPOSE", "TRANSPOSE", "ADJOINT"]),
-    words(19, "result_accuracy_mode", &["DEFAULT", "HIGHEST", "TOLERANCE"]),
+static ENUMERATIONS: [Enumeration; 9] = [
+    cases(3, "comparison_direction", &["EQ", "NE", "GE", "GT", "LE", "LT"]),
+    cases(4, "comparison_type", &["NOTYPE", "FLOAT", "TOTALORDER", "SIGNED", "UNSIGNED"]),
+    cases(5, "", &["UNSPECIFIED", "ORIGINAL", "STATUS_RETURNING", "STATUS_RETURNING_UNIFIED", "TYPED_FFI"]),
+    cases(7, "fft_type", &["FFT", "IFFT", "RFFT", "IRFFT"]),
+    cases(11, "precision", &["DEFAULT", "HIGH", "HIGHEST"]),
+    cases(12, "rng_algorithm", &["DEFAULT", "THREE_FRY", "PHILOX"]),
+    cases(13, "rng_distribution", &["", "UNIFORM", "NORMAL"]),
+    cases(16, "transpose", &["TRANSPOSE_INVALID", "NO_TRANSPOSE", "TRANSPOSE", "ADJOINT"]),
+    cases(19, "result_accuracy_mode", &["DEFAULT", "HIGHEST", "TOLERANCE"]),
 ];
 
 impl<'a> Container<'a> {
@@ -126,6 +131,7 @@ impl<'a> Container<'a> {
             match entry.dialect {
                 b"vhlo" => self.vhlo_attribute(&mut reader)?,
                 b"builtin" => self.builtin_attribute(&mut reader)?,
+                b"sdy" => Attribute::Shardy(self.shardy(&mut reader)?),
                 _ => return Err(foreign("an attribute", entry)),
             }
         };
@@ -136,13 +142,14 @@ impl<'a> Container<'a> {
     fn vhlo_attribute(&self, reader: &mut Reader<'a>) -> Result<Attribute<'a>, Fault> {
         let at = reader.offset();
         let code = reader.varint()?;
-        if let Some(words) = WORDS.iter().find(|words| words.code == code) {
+        if let Some(enumeration) = ENUMERATIONS.iter().find(|enumeration| enumeration.code == code) {
             let at = reader.offset();
-            let word = reader.varint()?;
-            if words.words.get(word as usize).is_none_or(|word| word.is_empty()) {
-                return Err(Fault::new(at, format!("word {word} of `{}` is not known", words.name)).newer());
+            let case = reader.varint()?;
+            if enumeration.cases.get(case as usize).is_none_or(|name| name.is_empty()) {
+                let why = format!("case {case} of `{}` is not known", enumeration.name);
+                return Err(Fault::new(at, why).newer());
             }
-            return Ok(Attribute::Word(words, word));
+            return Ok(Attribute::Case(enumeration, case));
         }
         let attribute = |reader: &mut Reader<'a>| self.attribute_index(reader);
         Ok(match code {

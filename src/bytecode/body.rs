@@ -24,6 +24,15 @@ const HAS_PROPERTIES: u8 = 1 << 6;
 /// The attributes of `builtin.module` that are properties; both may be absent.
 const MODULE_PROPERTIES: [&str; 2] = ["sym_name", "sym_visibility"];
 
+/// The properties of ops of other dialects that JAX serializes: all of Shardy's that have one form (its `ops.td`).
+const FOREIGN_PROPERTIES: [(&str, &str, &[&str]); 5] = [
+    ("sdy", "mesh", &["mesh", "sym_name"]),
+    ("sdy", "sharding_constraint", &["sharding"]),
+    ("sdy", "reshard", &["sharding"]),
+    ("sdy", "manual_computation", &["in_shardings", "manual_axes", "out_shardings"]),
+    ("sdy", "sharding_group", &["group_id"]),
+];
+
 /// A value in the order of the definitions in its scope.
 #[derive(Clone, Copy)]
 pub(super) struct Value {
@@ -90,7 +99,8 @@ pub(super) struct Body<'a> {
 
 // Writing to a vector cannot fail, so results of `write!` are ignored here.
 impl<'a> Body<'a> {
-    /// The text of the whole file. If no argument of a function has a name in it, those of `main` get these.
+    /// The text of the whole file. If no argument of a function has a name in it, those of `main` get these. Whether one has
+    /// is known at the end, so the file is then read again.
     pub(super) fn print(file: &'a Container<'a>, argument_names: &'a [String]) -> Result<Printer<'a>, Fault> {
         let body = Self::read(file, &[])?;
         if body.has_names || argument_names.is_empty() {
@@ -128,6 +138,9 @@ impl<'a> Body<'a> {
             (b"builtin", b"module") => self.module(reader, &head, indent)?,
             (b"vhlo", name) if vhlo::base_name(text(name)) == "func" => {
                 self.function(reader, &head, indent)?
+            }
+            (b"builtin", b"unrealized_conversion_cast") if head.operands.len() == head.results.len() => {
+                self.cast(&head)?;
             }
             _ => self.generic(reader, &head, indent, place)?,
         }
@@ -188,7 +201,10 @@ impl<'a> Body<'a> {
                 return Err(Fault::new(at, format!("`{}` is not known", full_name(name))).newer());
             }
             None if is_module => MODULE_PROPERTIES.to_vec(),
-            None => Vec::new(),
+            None => FOREIGN_PROPERTIES
+                .iter()
+                .find(|(dialect, op, _)| (dialect.as_bytes(), op.as_bytes()) == (name.dialect, name.name))
+                .map_or_else(Vec::new, |(.., properties)| properties.to_vec()),
         };
         let (mut own, mut entries) = (Vec::new(), self.dictionary(dictionary, at)?);
         if has_properties && self.file.version >= PROPERTIES {
@@ -199,7 +215,7 @@ impl<'a> Body<'a> {
             } else {
                 let list = reader.index(self.file.properties.len(), "list of properties")?;
                 let mut list = Reader::new(self.file.bytes, self.file.properties[list].clone());
-                if !is_vhlo && !is_module && list.left() > 0 {
+                if !is_vhlo && names.is_empty() && list.left() > 0 {
                     let dialect = String::from_utf8_lossy(name.dialect);
                     let why = format!("`{}` has properties in the encoding of its dialect", full_name(name));
                     return Err(Fault::foreign(at, why, &dialect));
@@ -311,6 +327,16 @@ impl<'a> Body<'a> {
         self.printer.push(")");
         self.printer.trailing_location(head.location)?;
         self.printer.push("\n");
+        Ok(())
+    }
+
+    /// A cast between a type of VHLO and the same type of MLIR, next to an op of another dialect. Both have one text, so the
+    /// results are the operands.
+    fn cast(&mut self, head: &Head<'a>) -> Result<(), Fault> {
+        let Some(scope) = self.scopes.last_mut() else { return Ok(()) };
+        for (operand, &ty) in head.operands.iter().zip(&head.results) {
+            scope.define(Value { name: operand.name, ty }, head.at)?;
+        }
         Ok(())
     }
 
@@ -463,7 +489,7 @@ impl<'a> Body<'a> {
 }
 
 impl Scope {
-    pub(super) fn value(&self, index: usize) -> Option<Value> {
+    fn value(&self, index: usize) -> Option<Value> {
         let region = self.regions.iter().rev().find(|region| region.first <= index)?;
         region.values.get(index - region.first).copied()
     }

@@ -6,6 +6,15 @@ use super::body::{Body, Head, Place};
 use super::reader::Reader;
 use super::ty::Type;
 
+/// The arguments and results of a function: indices of their types and attributes, and names for the last arguments.
+struct Signature<'a> {
+    arguments: Vec<usize>,
+    results: Vec<usize>,
+    names: &'a [String],
+    argument_attributes: Vec<usize>,
+    result_attributes: Vec<usize>,
+}
+
 impl<'a> Body<'a> {
     /// A function with its body.
     pub(super) fn function(
@@ -45,9 +54,11 @@ impl<'a> Body<'a> {
         if head.regions != 1 {
             return Err(Fault::new(head.at, "a function without a body"));
         }
+        let names = if name == b"main" { self.argument_names } else { &[] };
+        let [argument_attributes, result_attributes] = lists;
+        let signature = Signature { arguments, results, names, argument_attributes, result_attributes };
         self.regions(reader, head, |body, reader, _| {
-            let names = if name == b"main" { body.argument_names } else { &[] };
-            body.function_body(reader, &arguments, &results, names, &lists, &head.attributes.other, indent)
+            body.function_body(reader, &signature, &head.attributes.other, indent)
         })?;
         self.printer.trailing_location(head.location)?;
         self.printer.push("\n");
@@ -58,10 +69,7 @@ impl<'a> Body<'a> {
     fn function_body(
         &mut self,
         reader: &mut Reader<'a>,
-        arguments: &[usize],
-        results: &[usize],
-        names: &[String],
-        [argument_attributes, result_attributes]: &[Vec<usize>; 2],
+        Signature { arguments, results, names, argument_attributes, result_attributes }: &Signature<'a>,
         other: &[(&'a [u8], usize)],
         indent: usize,
     ) -> Result<(), Fault> {
@@ -70,8 +78,8 @@ impl<'a> Body<'a> {
         let blocks = self.open_region(reader)?;
         let entry = if blocks > 0 { Some(self.block_head(reader)?) } else { None };
         self.printer.push("(");
-        // Names for other arguments are of no use.
-        let names = if names.len() <= arguments.len() { names } else { &[] };
+        // More names than arguments: ignore them all.
+        let names = if names.len() <= arguments.len() { *names } else { &[] };
         if entry.as_ref().is_some_and(|(_, values)| values.len() != arguments.len()) {
             return Err(Fault::new(at, "a function whose block has other arguments than its type"));
         }
@@ -85,7 +93,7 @@ impl<'a> Body<'a> {
             self.printer.ty(ty)?;
             self.argument_attributes(argument_attributes.get(index))?;
             let location = argument.and_then(|(_, location)| location);
-            // Arguments before those of the program select its platform.
+            // `main` may take a platform index and tokens before the arguments of the program.
             let name = (index + names.len()).checked_sub(arguments.len()).and_then(|index| names.get(index));
             match (name, location) {
                 (Some(name), _) => {

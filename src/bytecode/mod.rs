@@ -1,12 +1,14 @@
-//! Disassembles MLIR's bytecode of the dialect VHLO, in which StableHLO serializes programs ("portable artifacts"), to text.
+//! Disassembles MLIR's bytecode of the dialect VHLO, in which StableHLO serializes programs ("portable artifacts"), to
+//! text.
 //!
 //! The parser, the diagnostics and the other stages read the text. Ops are in the form of the newest StableHLO, whatever
 //! version of VHLO the file has. Large constants are not copied, unless their elements have less than a byte: the text
 //! refers to them as `dense_resource<blob0>`, and their bytes stay ranges of the file.
 //!
-//! `container` reads the sections of the file, `ty` and `attribute` what the tables have, `vhlo` is the table of ops, and
-//! `body` walks over the ops, `function` over functions. `print`, `elements` and `op_attributes` write the text. A file may lie: all indices, counts
-//! and lengths are checked, nesting and the length of the text are limited, and a fault names the offset of its byte.
+//! `container` reads the sections of the file, `ty` and `attribute` what the tables have, `vhlo` is the table of ops,
+//! `structs` that of structs, `body` walks over the ops, and `function` over functions. `print`, `elements` and
+//! `op_attributes` write the text. A file may lie: all indices, counts and lengths are checked, nesting and the length of
+//! the text are limited, and a fault names the offset of its byte.
 
 mod attribute;
 mod body;
@@ -16,8 +18,12 @@ mod function;
 mod op_attributes;
 mod print;
 mod reader;
+mod shardy;
+mod structs;
 mod ty;
 mod vhlo;
+
+pub use structs::struct_fields;
 
 use std::fmt::Write;
 use std::ops::Range;

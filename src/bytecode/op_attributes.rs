@@ -5,6 +5,7 @@
 use super::Fault;
 use super::attribute::{Attribute, Integer};
 use super::print::Printer;
+use super::structs::struct_fields;
 use super::ty::{MOST_DIMENSIONS, Scalar, Type};
 use super::vhlo::{Form, base_name, form};
 use std::io::Write;
@@ -23,52 +24,23 @@ impl OpAttributes<'_> {
     }
 }
 
-/// An attribute that is a struct in StableHLO: ops, its name, its type, and the fields.
+/// An attribute that is a struct in StableHLO: the ops that have it, its name, and its struct.
 struct Struct {
     ops: &'static [&'static str],
     name: &'static str,
     ty: &'static str,
-    fields: &'static [&'static str],
+}
+
+impl Struct {
+    fn fields(&self) -> &'static [&'static str] {
+        struct_fields(self.ty).unwrap_or_default()
+    }
 }
 
 const STRUCTS: [Struct; 3] = [
-    Struct {
-        ops: &["dot_general"],
-        name: "dot_dimension_numbers",
-        ty: "dot",
-        fields: &[
-            "lhs_batching_dimensions",
-            "rhs_batching_dimensions",
-            "lhs_contracting_dimensions",
-            "rhs_contracting_dimensions",
-        ],
-    },
-    Struct {
-        ops: &["gather", "dynamic_gather"],
-        name: "dimension_numbers",
-        ty: "gather",
-        fields: &[
-            "offset_dims",
-            "collapsed_slice_dims",
-            "operand_batching_dims",
-            "start_indices_batching_dims",
-            "start_index_map",
-            "index_vector_dim",
-        ],
-    },
-    Struct {
-        ops: &["scatter"],
-        name: "scatter_dimension_numbers",
-        ty: "scatter",
-        fields: &[
-            "update_window_dims",
-            "inserted_window_dims",
-            "input_batching_dims",
-            "scatter_indices_batching_dims",
-            "scatter_dims_to_operand_dims",
-            "index_vector_dim",
-        ],
-    },
+    Struct { ops: &["dot_general"], name: "dot_dimension_numbers", ty: "dot" },
+    Struct { ops: &["gather", "dynamic_gather"], name: "dimension_numbers", ty: "gather" },
+    Struct { ops: &["scatter"], name: "scatter_dimension_numbers", ty: "scatter" },
 ];
 
 const CONVOLUTIONS: [&str; 2] = ["convolution", "dynamic_conv"];
@@ -81,15 +53,7 @@ const CONVOLUTION_FIELDS: [[(&str, char); 2]; 3] = [
 const SPATIAL_FIELDS: [&str; 3] =
     ["input_spatial_dimensions", "kernel_spatial_dimensions", "output_spatial_dimensions"];
 
-const DOT_ALGORITHM: [&str; 7] = [
-    "lhs_precision_type",
-    "rhs_precision_type",
-    "accumulation_type",
-    "lhs_component_count",
-    "rhs_component_count",
-    "num_primitive_operations",
-    "allow_imprecise_accumulation",
-];
+const DOT_ALGORITHM: Struct = Struct { ops: &["dot_general"], name: "algorithm", ty: "dot_algorithm" };
 
 const CHANNEL: [&str; 2] = ["channel_id", "channel_type"];
 
@@ -104,16 +68,16 @@ impl<'a> Printer<'a> {
         let mut joined: Vec<&str> = Vec::new();
         for structure in STRUCTS.iter().filter(|structure| structure.ops.contains(&base)) {
             self.structure(first, structure, attributes)?;
-            joined.extend(structure.fields);
+            joined.extend(structure.fields());
         }
         if CONVOLUTIONS.contains(&base) {
             self.convolution(first, attributes)?;
             joined.extend(CONVOLUTION_FIELDS.iter().flatten().map(|(name, _)| *name));
             joined.extend(SPATIAL_FIELDS);
         }
-        if base == "dot_general" {
+        if DOT_ALGORITHM.ops.contains(&base) {
             self.dot_algorithm(first, attributes)?;
-            joined.extend(DOT_ALGORITHM);
+            joined.extend(DOT_ALGORITHM.fields());
         }
         if attributes.find(CHANNEL[1]).is_some() {
             let [id, ty] = [self.number(attributes, CHANNEL[0])?, self.number(attributes, CHANNEL[1])?];
@@ -167,9 +131,9 @@ impl<'a> Printer<'a> {
                 self.array(name, "i64", &numbers);
             }
             (Form::Booleans, Attribute::Dense { ty, data }) => {
-                let words: Vec<bool> = self.integers(ty, data)?.iter().map(|&bit| bit != 0).collect();
+                let flags: Vec<bool> = self.integers(ty, data)?.iter().map(|&bit| bit != 0).collect();
                 self.separate(first);
-                self.array(name, "i1", &words);
+                self.array(name, "i1", &flags);
             }
             (Form::Integers | Form::Booleans, _) => return Err(wrong("a tensor")),
             (Form::Symbol, Attribute::String(symbol)) => {
@@ -227,7 +191,7 @@ impl<'a> Printer<'a> {
             None => Ok(true),
         };
         Ok(match (name, value) {
-            ("compare_type", Attribute::Word(_, word)) => *word == 0,
+            ("compare_type", Attribute::Case(_, case)) => *case == 0,
             ("backend_config", Attribute::String(text)) => text.is_empty(),
             ("backend_config" | "composite_attributes", Attribute::Dictionary(entries)) => entries.is_empty(),
             (
@@ -248,7 +212,7 @@ impl<'a> Printer<'a> {
             }
             ("result_accuracy", Attribute::Accuracy { absolute, relative, ulps, mode }) => {
                 let is_zero = *absolute == 0.0 && *relative == 0.0 && *ulps == 0;
-                is_zero && matches!(self.file.attribute_of(*mode)?, Attribute::Word(_, 0))
+                is_zero && matches!(self.file.attribute_of(*mode)?, Attribute::Case(_, 0))
             }
             _ => false,
         })
@@ -292,7 +256,7 @@ impl<'a> Printer<'a> {
         self.separate(first);
         let _ = write!(self.out, "{} = #stablehlo.{}<", structure.name, structure.ty);
         let start = self.out.len();
-        for &field in structure.fields.iter().filter(|field| attributes.find(field).is_some()) {
+        for &field in structure.fields().iter().filter(|field| attributes.find(field).is_some()) {
             if let (_, Attribute::Integer { value: Integer::Short(value), .. }) =
                 self.value_of(attributes, field)?
             {
@@ -352,9 +316,9 @@ impl<'a> Printer<'a> {
             return Ok(());
         }
         self.separate(first);
-        self.push("algorithm = #stablehlo.dot_algorithm<");
+        let _ = write!(self.out, "{} = #stablehlo.{}<", DOT_ALGORITHM.name, DOT_ALGORITHM.ty);
         let start = self.out.len();
-        for field in DOT_ALGORITHM {
+        for field in DOT_ALGORITHM.fields() {
             self.separate(start);
             let _ = write!(self.out, "{field} = ");
             match self.value_of(attributes, field)? {

@@ -1,7 +1,7 @@
 //! Writes types, attributes and locations as MLIR's text.
 
 use super::Fault;
-use super::attribute::{Attribute, Integer, Location};
+use super::attribute::{Attribute, Enumeration, Integer, Location};
 use super::container::Container;
 use super::elements::{scalar, word};
 use super::ty::{DYNAMIC, Quantized, Scalar, Tensor, Type};
@@ -303,12 +303,13 @@ impl<'a> Printer<'a> {
                 self.push(" : ");
                 self.ty(ty)?;
             }
-            Attribute::Word(words, word) if words.name.is_empty() => {
-                let _ = write!(self.out, "{word} : i32");
+            Attribute::Case(enumeration, case) if enumeration.name.is_empty() => {
+                let _ = write!(self.out, "{case} : i32");
             }
-            Attribute::Word(words, word) => {
-                let _ = write!(self.out, "#stablehlo<{} {}>", words.name, words.words[word as usize]);
+            Attribute::Case(Enumeration { name, cases, .. }, case) => {
+                let _ = write!(self.out, "#stablehlo<{name} {}>", cases[case as usize]);
             }
+            Attribute::Shardy(attribute) => self.shardy(&attribute, at)?,
             Attribute::Dense { ty, data } => self.dense(ty, data)?,
             Attribute::DenseArray { element, count, data } => self.dense_array(element, count, data)?,
             Attribute::Resource { ty, resource } => self.resource(ty, resource)?,

@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostics, catalog, nearest};
 use crate::ir::{self, Module, TensorType, Type, ValueId};
 use crate::onnx::file::{Destination, Model, WriteError, Written, write_stream};
 use crate::report::weight_module;
-use crate::{Conversion, Options, convert_observed, failure, pass};
+use crate::{Conversion, Options, convert_observed, failure, parse, pass};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::cmp::Reverse;
 use std::fmt::Write;
@@ -51,12 +51,15 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Comma
             return CommandOutcome::Errors;
         }
     };
-    // An ONNX model as the input is the fault to report, and not that its name is that of the output.
-    let is_foreign = source.foreign().is_some();
+    // Report a file that is not StableHLO first: the output may have the name of an ONNX input.
+    if source.foreign().is_some() {
+        reporter.show(parse(&source).1, &source);
+        return CommandOutcome::Errors;
+    }
     // Report a destination that cannot be written before the conversion, not after it.
     let inputs: Vec<&Path> =
         iter::once(&arguments.input).chain(&arguments.weights.weights).map(PathBuf::as_path).collect();
-    let destination = match (to_stdout || is_foreign, Destination::new(&output, &inputs)) {
+    let destination = match (to_stdout, Destination::new(&output, &inputs)) {
         (true, _) => None,
         (false, Ok(destination)) => Some(destination),
         (false, Err(error)) => return cannot_write(&output, &error, reporter),
@@ -138,10 +141,16 @@ fn cannot_write(path: &Path, error: &WriteError, reporter: &mut Reporter) -> Com
     CommandOutcome::Errors
 }
 
-/// The path of the model next to its text; `model.mlir.gz` is a compressed `model.mlir`.
+/// The path of the model next to its program; `model.mlir.gz` is a compressed `model.mlir`.
 fn default_output(input: &Path) -> PathBuf {
     if input == Path::new("-") {
         return PathBuf::from("model.onnx");
+    }
+    // A folder such as `.` has its name elsewhere.
+    if input.file_name().is_none()
+        && let Ok(folder) = input.canonicalize()
+    {
+        return folder.with_extension("onnx");
     }
     let extension = input.extension().map(|extension| extension.to_ascii_lowercase());
     let packed =

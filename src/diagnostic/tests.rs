@@ -164,7 +164,7 @@ advice[A0601]: the text has no locations: Python names and lines are unknown
   help: print it with locations: `lowered.as_text(debug_info=True)`
 model.mlir: 1 error, 1 advice
 ";
-    let cannot = CannotRead { path: "w.npz", why: "no such file", folder: None };
+    let cannot = CannotRead { path: "w.npz", why: "no such file", remedy: None };
     assert_eq!(plain(PROGRAM, vec![NoLocations {}.into(), cannot.into()]), expected);
 }
 

@@ -3,7 +3,8 @@
 //! It is a FlatBuffer (<https://flatbuffers.dev/internals/>) without an identifier. Its root is a table, whose fields are in
 //! the order of JAX's `serialization.fbs`.
 
-use super::{BYTECODE, Program};
+use super::{BYTECODE, FileRemedy, Foreign, Program};
+use std::ops::Range;
 
 /// `Exported.in_tree`.
 const IN_TREE: usize = 2;
@@ -27,20 +28,29 @@ const DICT: u8 = 4;
 const DEEPEST: usize = 64;
 
 /// The program, if the file is a serialized `Exported`.
-pub(super) fn program(file: &[u8]) -> Option<Program> {
+///
+/// # Errors
+/// If it was cut off after the program, where its platforms are.
+pub(super) fn program(file: &[u8]) -> Result<Option<Program>, Foreign> {
+    let Some((root, bytes)) = module(file) else { return Ok(None) };
+    let Some(platforms) = root.strings(PLATFORMS) else {
+        let what = "a serialized `jax.export.Exported` that is damaged or was cut off".into();
+        return Err(Foreign { what, remedy: FileRemedy::WriteAgain, at: file.len() - 1 });
+    };
+    let platforms = platforms.into_iter().map(str::to_owned).collect();
+    // Names are optional.
+    Ok(Some(Program { bytes, arguments: arguments(&root).unwrap_or_default(), platforms }))
+}
+
+/// The root of a serialized `Exported`, and its bytecode.
+fn module(file: &[u8]) -> Option<(Table<'_>, Range<usize>)> {
     let root = Table::at(file, 0)?;
     let vector = root.field(MODULE).and_then(|at| offset(file, at))?;
     let start = vector.checked_add(4)?;
     let bytes = start..start.checked_add(word(file, vector)? as usize)?;
     // A file that was cut off may lack its end, which is reported when the bytecode is read.
     let bytes = bytes.start..bytes.end.min(file.len());
-    if !file.get(bytes.clone())?.starts_with(BYTECODE) {
-        return None;
-    }
-    // Names are a help: a file without them is not refused.
-    let arguments = arguments(&root).unwrap_or_default();
-    let platforms = root.strings(PLATFORMS).unwrap_or_default().into_iter().map(str::to_owned).collect();
-    Some(Program { bytes, arguments, platforms })
+    file.get(bytes.clone())?.starts_with(BYTECODE).then_some((root, bytes))
 }
 
 /// The names of the arguments that the module has.
@@ -49,18 +59,21 @@ fn arguments(root: &Table<'_>) -> Option<Vec<String>> {
     let [positional, by_keyword] = root.table(IN_TREE)?.tables(CHILDREN)?.try_into().ok()?;
     let mut names = Names { left: root.file.len(), leaves: Vec::new() };
     names.add(&positional, "args", 0)?;
-    let keywords = by_keyword.strings(CHILDREN_NAMES).unwrap_or_default();
-    for (child, keyword) in by_keyword.tables(CHILDREN).unwrap_or_default().iter().zip(keywords) {
+    let keywords = by_keyword.strings(CHILDREN_NAMES)?;
+    let children = by_keyword.tables(CHILDREN)?;
+    if keywords.len() != children.len() {
+        return None;
+    }
+    for (child, keyword) in children.iter().zip(keywords) {
         names.add(child, keyword, 0)?;
     }
-    let leaves = &mut names.leaves;
-    let kept = root.vector(KEPT, 2)?.map(|at| leaves.get_mut(short(root.file, at)?).map(std::mem::take));
+    let kept = root.vector(KEPT, 2)?.map(|at| names.leaves.get(short(root.file, at)?).cloned());
     kept.collect()
 }
 
-/// The names of leaves, as JAX spells their paths.
+/// The names of leaves: their paths, spelled as JAX does. Children of a node of a custom type are numbered.
 struct Names {
-    /// How many more bytes of names are written: branches of a hostile tree may share their children.
+    /// How many more bytes of names are written, and keys are read: branches of a hostile tree may share them.
     left: usize,
     leaves: Vec<String>,
 }
@@ -74,10 +87,11 @@ impl Names {
             return Some(());
         }
         let keys = if kind == DICT { tree.strings(CHILDREN_NAMES)? } else { Vec::new() };
-        for (index, child) in tree.tables(CHILDREN).unwrap_or_default().iter().enumerate() {
-            let path = match keys.get(index) {
-                Some(key) => format!("{path}['{key}']"),
-                None => format!("{path}[{index}]"),
+        self.left = self.left.checked_sub(keys.len())?;
+        for (index, child) in tree.tables(CHILDREN)?.iter().enumerate() {
+            let path = match kind {
+                DICT => format!("{path}['{}']", keys.get(index)?),
+                _ => format!("{path}[{index}]"),
             };
             self.add(child, &path, depth + 1)?;
         }
@@ -85,7 +99,7 @@ impl Names {
     }
 }
 
-/// A table, whose fields have offsets in a list before or after it.
+/// A table. Its vtable has the offsets of its fields.
 struct Table<'a> {
     file: &'a [u8],
     start: usize,
@@ -125,11 +139,19 @@ impl<'a> Table<'a> {
         Some((first..first + length).step_by(width))
     }
 
+    /// The tables of a vector. An absent vector is empty.
     fn tables(&self, number: usize) -> Option<Vec<Self>> {
+        if self.field(number).is_none() {
+            return Some(Vec::new());
+        }
         self.vector(number, 4)?.map(|at| Self::at(self.file, at)).collect()
     }
 
+    /// The strings of a vector. An absent vector is empty.
     fn strings(&self, number: usize) -> Option<Vec<&'a str>> {
+        if self.field(number).is_none() {
+            return Some(Vec::new());
+        }
         let string = |at| {
             let start = offset(self.file, at)?;
             let first = start.checked_add(4)?;
@@ -161,7 +183,7 @@ mod tests {
 
     #[test]
     fn the_program_and_its_arguments_are_found() {
-        let program = program(EXPORTED).expect("a serialized export");
+        let program = program(EXPORTED).expect("it is whole").expect("a serialized export");
         assert!(EXPORTED[program.bytes].starts_with(BYTECODE));
         assert_eq!(program.arguments, ["args[0]", "args[1]"]);
         assert_eq!(program.platforms, ["cpu"]);
@@ -170,8 +192,8 @@ mod tests {
     #[test]
     fn other_bytes_are_not_an_export() {
         for length in 0..200 {
-            assert_eq!(program(&EXPORTED[..length]), None);
+            assert_eq!(program(&EXPORTED[..length]), Ok(None));
         }
-        assert_eq!(program(b"\x04\0\0\0\0\0\0\0"), None);
+        assert_eq!(program(b"\x04\0\0\0\0\0\0\0"), Ok(None));
     }
 }

@@ -1,140 +1,143 @@
-//! Recognizes files that hold no program, or not in a form that is read.
+//! Recognizes files without a program that the compiler can read.
 
 use super::protobuf::Fields;
-use super::{saved_model, text};
+use super::text;
 use std::borrow::Cow;
 use std::ops::Range;
 
 /// A file that is not StableHLO, or not as it was written.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Foreign {
     /// What it is, such as `HLO text`, for a sentence that begins with `it is`.
     pub what: Cow<'static, str>,
-    /// What that is good for.
-    pub kind: Kind,
+    /// The way out.
+    pub remedy: FileRemedy,
     /// The offset of the first byte that shows it.
     pub at: usize,
 }
 
-/// What a file is good for.
+/// Which help a diagnostic shows for a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// HLO, as text or as a protocol buffer.
-    Hlo,
-    /// A jaxpr.
-    Jaxpr,
-    /// A program in Python.
-    Python,
-    /// How Python prints an object.
-    Printed,
-    /// Bytes in the form of text: base64, hexadecimal, a literal of Python.
-    Encoded,
-    /// A text in UTF-16.
-    Utf16,
-    /// A text with bytes that are not UTF-8.
-    NotUtf8,
-    /// A compressed file.
-    Compressed,
-    /// A file of files.
-    Archive,
-    /// A Python pickle.
-    Pickle,
-    /// Weights that `--weights` takes.
-    Weights,
-    /// One array without a name.
-    Array,
-    /// Weights in another format.
-    OtherWeights,
-    /// An ONNX model.
-    Onnx,
-    /// A model for another runtime.
-    OtherModel,
-    /// More than one program.
-    SeveralPrograms,
-    /// Bytecode that was damaged.
-    Damaged,
-    /// Bytecode that was read as text, by which bytes were lost.
-    Decoded,
-    /// A binary file of an unknown format.
-    Binary,
-    /// A folder.
-    Folder,
-    /// Another file without a program.
-    Other,
+pub enum FileRemedy {
+    /// For HLO: write StableHLO.
+    WriteStableHlo,
+    /// For Python: run it.
+    RunPython,
+    /// For the printed form of an object: write its program.
+    WriteProgram,
+    /// For base64, hexadecimal, and literals of Python: write the bytes.
+    WriteBytes,
+    /// For UTF-16.
+    ConvertUtf16,
+    /// For a text with bytes that are not UTF-8.
+    WriteUtf8,
+    /// For a compressed file.
+    Decompress,
+    /// For an archive.
+    Unpack,
+    /// For a folder.
+    PassFile,
+    /// For a Python pickle, which runs code.
+    LoadPickle,
+    /// For weights that `--weights` takes.
+    PassWeights,
+    /// For an array without a name.
+    NameArray,
+    /// For weights in another format.
+    SaveWeights,
+    /// For an ONNX model.
+    NoConversion,
+    /// For a SavedModel of several programs.
+    SplitSavedModel,
+    /// For a SavedModel that computes more than its program.
+    MoveIntoJax,
+    /// For a SavedModel without a program.
+    UseJax2tf,
+    /// For a file without contents.
+    FindFailure,
+    /// For a pointer of Git LFS.
+    PullLfs,
+    /// For a file that was damaged.
+    WriteAgain,
+    /// For bytecode that was decoded as text, which lost bytes.
+    WriteBinary,
+    /// For a binary file of an unknown format.
+    CheckBinary,
+    /// For other models and other files.
+    Export,
 }
 
-const UTF16: (&str, Kind) = ("UTF-16 text", Kind::Utf16);
-const PICKLE: (&str, Kind) = ("a Python pickle", Kind::Pickle);
+const UTF16: (&str, FileRemedy) = ("UTF-16 text", FileRemedy::ConvertUtf16);
+const PICKLE: (&str, FileRemedy) = ("a Python pickle", FileRemedy::LoadPickle);
 
 /// The first bytes of files, and what they are.
-const HEADS: &[(&[u8], (&str, Kind))] = &[
+const HEADS: &[(&[u8], (&str, FileRemedy))] = &[
     (b"\xFF\xFE", UTF16),
     (b"\xFE\xFF", UTF16),
-    (b"\x1F\x8B", ("a gzip file", Kind::Compressed)),
-    (b"\x28\xB5\x2F\xFD", ("a Zstandard file", Kind::Compressed)),
-    (b"BZh", ("a bzip2 file", Kind::Compressed)),
-    (b"\xFD7zXZ\0", ("an xz file", Kind::Compressed)),
-    (b"\x04\x22\x4D\x18", ("an LZ4 file", Kind::Compressed)),
-    (b"7z\xBC\xAF\x27\x1C", ("a 7z archive", Kind::Archive)),
-    (b"\x93NUMPY", ("a NumPy array", Kind::Array)),
-    (b"\x89HDF\r\n\x1A\n", ("an HDF5 file", Kind::OtherWeights)),
+    (b"\x1F\x8B", ("a gzip file", FileRemedy::Decompress)),
+    (b"\x28\xB5\x2F\xFD", ("a Zstandard file", FileRemedy::Decompress)),
+    (b"BZh", ("a bzip2 file", FileRemedy::Decompress)),
+    (b"\xFD7zXZ\0", ("an xz file", FileRemedy::Decompress)),
+    (b"\x04\x22\x4D\x18", ("an LZ4 file", FileRemedy::Decompress)),
+    (b"7z\xBC\xAF\x27\x1C", ("a 7z archive", FileRemedy::Unpack)),
+    (b"\x93NUMPY", ("a NumPy array", FileRemedy::NameArray)),
+    (b"\x89HDF\r\n\x1A\n", ("an HDF5 file", FileRemedy::SaveWeights)),
     (b"\x80\x02", PICKLE),
     (b"\x80\x03", PICKLE),
     (b"\x80\x04", PICKLE),
     (b"\x80\x05", PICKLE),
-    (b"\x7FELF", ("a program for Linux", Kind::Other)),
-    (b"BC\xC0\xDE", ("LLVM bitcode", Kind::Other)),
+    (b"\x7FELF", ("an ELF file", FileRemedy::Export)),
+    (b"BC\xC0\xDE", ("LLVM bitcode", FileRemedy::Export)),
 ];
 
 /// Names of members of zip archives, and what the archives are.
-const MEMBERS: &[(&[u8], (&str, Kind))] = &[
-    (b".npy", ("an npz file of arrays", Kind::Weights)),
-    (b"data.pkl", ("a PyTorch file", Kind::OtherWeights)),
-    (b"model.weights.h5", ("a Keras model", Kind::OtherModel)),
+const MEMBERS: &[(&[u8], (&str, FileRemedy))] = &[
+    (b".npy", ("an npz file of arrays", FileRemedy::PassWeights)),
+    (b"data.pkl", ("a PyTorch file", FileRemedy::SaveWeights)),
+    (b"model.weights.h5", ("a Keras model", FileRemedy::Export)),
 ];
 
 /// What a file is, if it cannot be StableHLO text.
 pub fn foreign(file: &[u8]) -> Option<Foreign> {
     let head = &file[..file.len().min(1 << 14)];
-    let found = |(what, kind): (&'static str, Kind), at| Some(Foreign { what: what.into(), kind, at });
+    let found =
+        |(what, remedy): (&'static str, FileRemedy), at| Some(Foreign { what: what.into(), remedy, at });
     if let Some((_, what)) = HEADS.iter().find(|(magic, _)| head.starts_with(magic)) {
         return found(*what, 0);
     }
     let has = |word: &[u8]| memchr::memmem::find(head, word).is_some();
     if head.starts_with(b"PK\x03\x04") {
         let member = MEMBERS.iter().find(|(name, _)| has(name));
-        return found(member.map_or(("a zip archive", Kind::Archive), |(_, what)| *what), 0);
+        return found(member.map_or(("a zip archive", FileRemedy::Unpack), |(_, what)| *what), 0);
     }
     if let Some((what, at)) = text::foreign(head) {
         return found(what, at);
     }
     if is_msgpack(head) {
-        return found(("a msgpack file of weights", Kind::Weights), 0);
+        return found(("a msgpack file of weights", FileRemedy::PassWeights), 0);
     }
-    if is_onnx(head) && !saved_model::is_saved_model(file) {
-        return found(("an ONNX model", Kind::Onnx), 0);
-    }
-    memchr::memchr(0, head)?;
     let printed = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
     let at = head.iter().position(|byte| !printed(byte)).unwrap_or(0);
     let what = if is_safetensors(head) {
-        ("a safetensors file of weights", Kind::Weights)
-    } else if saved_model::is_saved_model(file) {
-        ("a TensorFlow SavedModel without a program of JAX", Kind::OtherModel)
+        ("a safetensors file of weights", FileRemedy::PassWeights)
+    } else if is_onnx(head) {
+        ("an ONNX model", FileRemedy::NoConversion)
     } else if head.get(4..8) == Some(b"TFL3") {
-        ("a LiteRT model", Kind::OtherModel)
+        ("a LiteRT model", FileRemedy::Export)
     } else if head.get(257..262) == Some(b"ustar") {
-        ("a tar archive", Kind::Archive)
+        ("a tar archive", FileRemedy::Unpack)
     } else if is_hlo(file, 0..file.len()) {
-        ("an HLO protocol buffer", Kind::Hlo)
+        ("an HLO protocol buffer", FileRemedy::WriteStableHlo)
+    } else if !head.contains(&0) {
+        return None;
     } else if is_utf16(head) {
         UTF16
     } else if has("ML\u{FFFD}R".as_bytes()) {
-        ("bytecode that was read as text", Kind::Decoded)
+        ("bytecode that was decoded as text", FileRemedy::WriteBinary)
     } else if has(b"StableHLO_v") {
-        ("bytecode that was damaged", Kind::Damaged)
+        ("bytecode that was damaged", FileRemedy::WriteAgain)
     } else {
-        ("a binary file of an unknown format", Kind::Binary)
+        ("a binary file of an unknown format", FileRemedy::CheckBinary)
     };
     found(what, at)
 }
@@ -181,14 +184,15 @@ fn is_onnx(head: &[u8]) -> bool {
 /// field is one (XLA's `hlo.proto`).
 fn is_hlo(file: &[u8], message: Range<usize>) -> bool {
     let is_module = |message: Range<usize>| {
-        let mut fields = Fields::new(file, message);
+        // A file that was cut off has an error at its end.
+        let mut fields = Fields::new(file, message).map_while(Result::ok);
         let mut is_name = |wanted: u32| {
             let name = fields.next().filter(|(number, _)| *number == wanted);
             name.is_some_and(|(_, name)| !name.is_empty() && file[name].iter().all(u8::is_ascii_graphic))
         };
         is_name(1) && is_name(2) && fields.next().is_some_and(|(number, _)| number == 3)
     };
-    let first = Fields::new(file, message.clone()).next();
+    let first = Fields::new(file, message.clone()).find_map(Result::ok);
     is_module(message) || first.is_some_and(|(number, range)| number == 1 && is_module(range))
 }
 
@@ -214,13 +218,12 @@ mod tests {
             (b"PK\x03\x04\0\0model/data.pkl", "a PyTorch file"),
             (b"PK\x03\x04\0\0model.mlir", "a zip archive"),
             (b"ML?R\x0D\0StableHLO_v1.0.0\0", "bytecode that was damaged"),
-            (b"ML\xEF\xBF\xBDR\x0D\0StableHLO_v1.0.0\0", "bytecode that was read as text"),
+            (b"ML\xEF\xBF\xBDR\x0D\0StableHLO_v1.0.0\0", "bytecode that was decoded as text"),
             (b"\x48\0\0\0\0\0\x3E\0\x48", "a binary file of an unknown format"),
             (b"\x08\x0A\x12\x08hlo2onnx\0", "an ONNX model"),
-            (b"\x08\x01\x12\x04\x0A\x02ab\0", "a TensorFlow SavedModel without a program of JAX"),
             (b"\x20\0\0\0TFL3\0\0", "a LiteRT model"),
-            (b"\x0A\x05jit_f\x12\x04main\x1A\x01\0", "an HLO protocol buffer"),
-            (b"\x0A\x10\x0A\x05jit_f\x12\x04main\x1A\x01\0", "an HLO protocol buffer"),
+            (b"\x0A\x05jit_f\x12\x04main\x1A\x01x", "an HLO protocol buffer"),
+            (b"\x0A\x10\x0A\x05jit_f\x12\x04main\x1A\x01x", "an HLO protocol buffer"),
         ];
         for (bytes, expected) in cases {
             assert_eq!(what(bytes).as_deref(), Some(*expected), "{bytes:?}");
@@ -234,6 +237,6 @@ mod tests {
     fn texts_of_programs() {
         assert_eq!(what(b"module {}"), None);
         assert_eq!(what(b"// HloModule\nfunc.func @import() { return }"), None);
-        assert_eq!(what("module @\u{e9}t\u{e9} {}".as_bytes()), None);
+        assert_eq!(what("module @\"\u{e9}t\u{e9}\" {}".as_bytes()), None);
     }
 }

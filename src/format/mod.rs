@@ -1,18 +1,16 @@
 //! What a file is, by its bytes and never by its name.
 //!
 //! [`program`] finds MLIR's bytecode: a file of its own, or a part of a serialized `jax.export.Exported` (`export`) or of a
-//! TensorFlow SavedModel (`saved_model`). [`foreign`] recognizes files that hold no program, or not in a form that is read;
-//! `text` has the texts among them, and `folder` looks into folders.
+//! TensorFlow SavedModel (`saved_model`). [`foreign`] recognizes files without a program that the compiler can read;
+//! `text` has the texts among them.
 
 mod export;
-mod folder;
 mod foreign;
 mod protobuf;
 mod saved_model;
 mod text;
 
-pub use folder::{Folder, ForeignFolder};
-pub use foreign::{Foreign, Kind, foreign};
+pub use foreign::{FileRemedy, Foreign, foreign};
 
 use std::ops::Range;
 
@@ -20,7 +18,7 @@ use std::ops::Range;
 pub const BYTECODE: &[u8] = b"ML\xEFR";
 
 /// Bytecode in a file.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Program {
     /// Where it is.
     pub bytes: Range<usize>,
@@ -45,7 +43,7 @@ pub fn program(file: &[u8]) -> Result<Option<Program>, Foreign> {
     if file.starts_with(BYTECODE) {
         return Ok(Some(Program::at(0..file.len())));
     }
-    match export::program(file) {
+    match export::program(file)? {
         Some(program) => Ok(Some(program)),
         None => saved_model::program(file),
     }

@@ -1,58 +1,69 @@
 //! The fields of protocol buffers, as ranges of the file (<https://protobuf.dev/programming-guides/encoding/>).
 
-use prost::encoding::{WireType, decode_key, decode_varint};
+use prost::decode_length_delimiter;
 use std::ops::Range;
 
-/// The fields of the message at a range of a file: their numbers, and the bytes of strings and messages. Others have
-/// an empty range. Ends early where the bytes are not a message.
+/// The fields of the message at a range of a file: their numbers, and the bytes of strings and messages. The range of
+/// another field is empty. After an error there are no more.
 #[derive(Clone)]
 pub(super) struct Fields<'a> {
     file: &'a [u8],
     left: Range<usize>,
-    /// Whether the bytes contradict the format.
-    pub is_damaged: bool,
 }
+
+/// The offset where bytes are not those of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Damage(pub usize);
 
 impl<'a> Fields<'a> {
     pub(super) fn new(file: &'a [u8], message: Range<usize>) -> Self {
-        let is_damaged = file.get(message.clone()).is_none();
-        Self { file, left: message, is_damaged }
+        Self { file, left: message }
     }
 
-    /// The ranges of all fields with that number.
-    pub(super) fn numbered(self, number: u32) -> impl Iterator<Item = Range<usize>> {
-        self.filter(move |(found, _)| *found == number).map(|(_, range)| range)
+    /// The first field with that number.
+    pub(super) fn first(self, wanted: u32) -> Result<Option<Range<usize>>, Damage> {
+        self.numbered(wanted).next().transpose()
     }
 
-    fn field(&mut self) -> Option<(u32, Range<usize>)> {
+    /// All fields with that number.
+    pub(super) fn numbered(self, wanted: u32) -> impl Iterator<Item = Result<Range<usize>, Damage>> {
+        self.filter_map(move |field| match field {
+            Ok((number, range)) => (number == wanted).then_some(Ok(range)),
+            Err(damage) => Some(Err(damage)),
+        })
+    }
+
+    fn field(&self) -> Option<(u32, Range<usize>)> {
         let mut rest = self.file.get(self.left.clone())?;
-        let (number, wire_type) = decode_key(&mut rest).ok()?;
-        let (length, is_text) = match wire_type {
-            WireType::Varint => {
-                decode_varint(&mut rest).ok()?;
+        // Keys, numbers and lengths are all varints.
+        let mut varint = || decode_length_delimiter(&mut rest).ok();
+        let key = varint()?;
+        let (length, is_text) = match key & 7 {
+            0 => {
+                varint()?;
                 (0, false)
             }
-            WireType::ThirtyTwoBit => (4, false),
-            WireType::SixtyFourBit => (8, false),
-            WireType::LengthDelimited => (usize::try_from(decode_varint(&mut rest).ok()?).ok()?, true),
-            WireType::StartGroup | WireType::EndGroup => return None,
+            1 => (8, false),
+            2 => (varint()?, true),
+            5 => (4, false),
+            _ => return None,
         };
         let start = self.left.end - rest.len();
         let end = start.checked_add(length).filter(|&end| end <= self.left.end)?;
-        self.left.start = end;
-        Some((number, if is_text { start..end } else { end..end }))
+        Some((u32::try_from(key >> 3).ok()?, if is_text { start..end } else { end..end }))
     }
 }
 
 impl Iterator for Fields<'_> {
-    type Item = (u32, Range<usize>);
+    type Item = Result<(u32, Range<usize>), Damage>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.is_damaged || self.left.is_empty() {
+        if self.left.is_empty() {
             return None;
         }
+        let start = self.left.start;
         let field = self.field();
-        self.is_damaged = field.is_none();
-        field
+        self.left.start = field.as_ref().map_or(self.left.end, |(_, range)| range.end);
+        Some(field.ok_or(Damage(start)))
     }
 }

@@ -157,7 +157,7 @@ fn dividend(module: &Module, open: &Open, values: &ShapeValues, name: Dim) -> Op
 const PLATFORM: &str = "_platform_index";
 
 /// An export for several platforms takes the platform's index as an argument. It becomes a constant: the CPU, or the first
-/// platform if their names are not known, as in a text. `--dim _platform_index=N` selects another.
+/// platform if there is no CPU or if the names are not known, as in a text. `--dim _platform_index=N` selects another.
 fn choose_platform(module: &mut Module, entry: FunctionId, block: BlockId, cx: &mut Context) {
     let is_platform = |argument: &Argument| {
         let mut attributes = argument.attributes.iter();
@@ -168,16 +168,16 @@ fn choose_platform(module: &mut Module, entry: FunctionId, block: BlockId, cx: &
     let Some(index) = module.function(entry).arguments.iter().position(is_platform) else { return };
     let given = cx.options.dims.iter().find(|(name, _)| name == PLATFORM).map(|&(_, number)| number);
     let platforms = cx.source.platforms();
-    let cpu = platforms.iter().position(|platform| platform == "cpu").unwrap_or(0);
+    let selected = platforms.iter().position(|platform| platform == "cpu").unwrap_or(0);
     if given.is_none() {
         let at = module.function(entry).arguments[index].span;
-        cx.diagnostics.push(catalog::OnePlatform { platforms, selected: cpu, at });
+        cx.diagnostics.push(catalog::OnePlatform { platforms, selected, at });
     }
     let ty = module.value_type(module.block(block).arguments[index]);
     let Some(element) = module.tensor_type(ty).filter(|ty| ty.rank() == 0).map(|ty| ty.element) else {
         return;
     };
-    let bytes = integer_bytes(element, given.unwrap_or(cpu as i64));
+    let bytes = integer_bytes(element, given.unwrap_or(selected as i64));
     let constant = Constant { ty, data: Data::Bytes(bytes.as_slice().into()) };
     bind_weights::replace(module, entry, block, vec![(index, constant, PLATFORM.to_owned())]);
 }

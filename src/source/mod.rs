@@ -2,12 +2,14 @@
 
 mod decompress;
 mod digits;
+mod folder;
 mod limit;
 mod lookahead;
 mod mapping;
 mod scan;
 mod span;
 
+pub use folder::{Folder, ForeignFolder, program_file};
 pub use limit::{Limit, TooLarge};
 pub use mapping::{Mapping, Pieces};
 pub use scan::{NESTING_LIMIT, Problem, Region, Scan, Statement};
@@ -16,7 +18,7 @@ pub use span::Span;
 pub(crate) use lookahead::skip_space;
 
 use crate::bytecode::{self, UnreadableBytecode};
-use crate::format::{self, Folder, Foreign};
+use crate::format::{self, Foreign};
 use decompress::Compression;
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -29,6 +31,7 @@ pub struct Source {
     name: String,
     mapping: Mapping,
     scan: Scan,
+    foreign: Option<Foreign>,
     bytecode: Option<Bytecode>,
 }
 
@@ -47,7 +50,7 @@ impl Source {
     /// a pipe.
     ///
     /// # Errors
-    /// If the file cannot be opened, decompressed or mapped, or exceeds the [`Limit`].
+    /// If the file cannot be opened, decompressed or mapped, or exceeds the [`Limit`], or if a folder is not a SavedModel.
     pub fn open(path: &Path) -> io::Result<Self> {
         Self::open_within(path, Limit::default())
     }
@@ -104,8 +107,11 @@ impl Source {
     fn new(name: String, mapping: Mapping) -> Self {
         let program = match format::program(mapping.bytes()) {
             Ok(Some(program)) => program,
-            // An error is found again when the text is parsed.
-            Ok(None) | Err(_) => return Self::of_text(name, mapping, None),
+            Ok(None) => {
+                let foreign = format::foreign(mapping.bytes());
+                return Self { foreign, ..Self::of_text(name, mapping, None) };
+            }
+            Err(foreign) => return Self { foreign: Some(foreign), ..Self::of_text(name, mapping, None) },
         };
         let bytecode::Disassembly { text, blobs, fault } =
             bytecode::disassemble(mapping.bytes(), program.bytes, &program.arguments);
@@ -115,10 +121,10 @@ impl Source {
 
     fn of_text(name: String, mapping: Mapping, bytecode: Option<Bytecode>) -> Self {
         let scan = scan::scan(mapping.bytes(), &|range| mapping.release(range));
-        Self { name, mapping, scan, bytecode }
+        Self { name, mapping, scan, foreign: None, bytecode }
     }
 
-    /// The name shown in diagnostics: the path as it was given.
+    /// The name shown in diagnostics: the path of the file as it was passed.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -144,11 +150,8 @@ impl Source {
     }
 
     /// What the file is, if it cannot be StableHLO.
-    pub fn foreign(&self) -> Option<Foreign> {
-        if self.bytecode.is_some() {
-            return None;
-        }
-        format::program(self.bytes()).err().or_else(|| format::foreign(self.bytes()))
+    pub fn foreign(&self) -> Option<&Foreign> {
+        self.foreign.as_ref()
     }
 
     /// Why the text is not that of the program, if it was to be disassembled from bytecode.

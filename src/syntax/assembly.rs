@@ -164,7 +164,11 @@ const ROWS: &[AssemblyFormat] = &[
     named(
         sdy::PROPAGATION_BARRIER,
         Same,
-        &[("allowed_direction", "allowed_direction", ClauseKind::Place(&["NONE", "FORWARD", "BACKWARD", "BOTH"]))],
+        &[(
+            "allowed_direction",
+            "allowed_direction",
+            ClauseKind::Place(&["NONE", "FORWARD", "BACKWARD", "BOTH"]),
+        )],
     ),
     collective(sdy::REDUCE_SCATTER),
     collective(sdy::REPLICATED_TO_UNREDUCED),

@@ -31,7 +31,7 @@ use crate::diagnostic::catalog::{
     UndefinedAlias,
 };
 use crate::diagnostic::{Diagnostics, nearest};
-use crate::format::{Foreign, Kind};
+use crate::format::{FileRemedy, Foreign};
 use crate::ir::{Attribute, LocationId, Module, Type, TypeId};
 use crate::source::{NESTING_LIMIT, Problem, Source, Span, Statement};
 use assembly::AssemblyFormat;
@@ -161,8 +161,9 @@ impl<'s> Parser<'s> {
             self.diagnostics.push(catalog::UnreadableBytecode { why, cause, offset, producer, at });
             return false;
         }
-        let Some(Foreign { what, kind, at }) = self.source.foreign() else { return true };
-        self.diagnostics.push(NotStableHlo { what: &what, kind, at: Span::new(at, at + 1) });
+        let Some(Foreign { what, remedy, at }) = self.source.foreign() else { return true };
+        let at = Span::new(*at, at + 1);
+        self.diagnostics.push(NotStableHlo { what, remedy: *remedy, at });
         false
     }
 
@@ -289,8 +290,8 @@ impl<'s> Parser<'s> {
             Ok(text) => Some(text),
             Err(error) => {
                 let at = start + error.valid_up_to();
-                let (what, kind) = ("text with a byte that is not UTF-8", Kind::NotUtf8);
-                self.diagnostics.push(NotStableHlo { what, kind, at: Span::new(at, at + 1) });
+                let (what, remedy) = ("text with a byte that is not UTF-8", FileRemedy::WriteUtf8);
+                self.diagnostics.push(NotStableHlo { what, remedy, at: Span::new(at, at + 1) });
                 None
             }
         }

@@ -1,6 +1,7 @@
 //! Guesses the format of a file that is not a file of weights, so that the message can name the way out.
 
-use crate::format::{self, Folder, Foreign, ForeignFolder, Kind};
+use crate::format::{self, FileRemedy, Foreign};
+use crate::source::{Folder, ForeignFolder};
 use memchr::memmem;
 use std::path::Path;
 
@@ -19,15 +20,16 @@ pub fn file(bytes: &[u8]) -> String {
     if let Ok(Some(_)) = format::program(bytes) {
         return format!("it is bytecode, which is the program: expected a file of weights: {READ}");
     }
-    let Some(Foreign { what, kind, .. }) = format::foreign(bytes) else {
+    let Some(Foreign { what, remedy, .. }) = format::foreign(bytes) else {
         return text(bytes);
     };
-    match kind {
-        Kind::Array => format!("it is {what}, which has no name: save a tree with `numpy.savez`"),
-        Kind::OtherWeights | Kind::OtherModel => format!("it is {what}: {SAVE}"),
-        Kind::Pickle => format!("it is {what}, and loading a pickle runs code: {SAVE}"),
-        Kind::Binary => format!("it is not {READ}"),
-        Kind::Compressed | Kind::Archive => format!("it is {what}: decompress it first"),
+    match remedy {
+        FileRemedy::NameArray => format!("it is {what}, which has no name: save a tree with `numpy.savez`"),
+        FileRemedy::SaveWeights => format!("it is {what}: {SAVE}"),
+        FileRemedy::LoadPickle => format!("it is {what}, and loading a pickle runs code: {SAVE}"),
+        FileRemedy::CheckBinary => format!("it is not {READ}"),
+        FileRemedy::Decompress => format!("it is {what}: decompress it first"),
+        FileRemedy::Unpack => format!("it is {what}: unpack it first"),
         _ => format!("it is {what}: expected a file of weights: {READ}"),
     }
 }
@@ -58,7 +60,7 @@ pub fn member(name: &str) -> String {
 /// What is wrong with a folder.
 pub fn directory(path: &Path) -> String {
     match Folder::of(path) {
-        Folder::Foreign(ForeignFolder { kind: Kind::OtherWeights, .. }) => {
+        Folder::Foreign(ForeignFolder { remedy: FileRemedy::SaveWeights, .. }) => {
             format!("it is an Orbax checkpoint: restore it in Python, and {SAVE}")
         }
         Folder::SavedModel(_) => format!("it is a TensorFlow SavedModel: {SAVE}"),

@@ -220,7 +220,8 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// A serialized `jax.export.Exported` names its platforms, and the model is that of the CPU. A text does not name them.
+    /// A serialized `jax.export.Exported` names its platforms: the model is for the CPU, or for the first if there is no CPU. A
+    /// text does not name them: the model is for the first.
     ///
     /// What to do: nothing, if the model is that of the CPU. Otherwise pass the index of the CPU, or export for the CPU
     /// only:
@@ -237,14 +238,17 @@ diagnostics! {
     A0607 OnePlatform<'a> { platforms: &'a [String], selected: usize, at: Span }
         => {
             match platforms.get(selected) {
-                Some(platform) => format!("the program is for {}, and the model is for {platform}", platforms.join(", ")),
+                Some(platform) => {
+                    let all: Vec<String> = platforms.iter().map(|platform| format!("`{platform}`")).collect();
+                    format!("the program is for {}; the model is for `{platform}`", all.join(" and "))
+                }
                 None => "the program is for several platforms, and the model is for the first".into(),
             }
         }
         label at "selects the platform"
         help {
             let other = usize::from(selected == 0);
-            let platform = platforms.get(other).map_or("the second, and so on", String::as_str);
+            let platform = platforms.get(other).map_or("the second, and so on".into(), |platform| format!("`{platform}`"));
             Some(format!("`--dim _platform_index={other}` selects {platform}"))
         };
 

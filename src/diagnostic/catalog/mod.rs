@@ -237,6 +237,7 @@ macro_rules! diagnostics {
 }
 
 mod advice;
+mod file_remedy;
 mod output;
 mod remedies;
 mod risk;

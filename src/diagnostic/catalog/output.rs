@@ -1,7 +1,7 @@
 //! E04xx: files other than the text, weights, and the names in the model.
 
-use super::text::how_to_write;
-use crate::format::Kind;
+use super::file_remedy::help;
+use crate::format::FileRemedy;
 use crate::source::Span;
 
 diagnostics! {
@@ -56,9 +56,9 @@ diagnostics! {
     /// ```console
     /// $ hlo2onnx convert model.mlir
     /// ```
-    E0402 CannotRead<'a> { path: &'a str, why: &'a str, folder: Option<Kind> }
+    E0402 CannotRead<'a> { path: &'a str, why: &'a str, remedy: Option<FileRemedy> }
         => "cannot read `{path}`: {why}"
-        help { folder.map(|kind| how_to_write(kind).into()) };
+        help { remedy.map(|remedy| help(remedy).into()) };
 
     /// The model is too large for one file.
     ///

@@ -1,66 +1,10 @@
 //! E00xx: the text itself.
 
+use super::file_remedy::help;
 use super::{did_you_mean, is_likely_typo};
 use crate::bytecode::{Cause, NEWEST_VHLO};
-use crate::format::Kind;
+use crate::format::FileRemedy;
 use crate::source::Span;
-
-/// How to get the program, for who has a file of that kind.
-pub(super) fn how_to_write(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Hlo => {
-            "write StableHLO text: `jax.jit(f).lower(x).as_text(debug_info=True)`, without `.compile()` and `dialect=\"hlo\"`"
-        }
-        Kind::Python => {
-            "let the script write the text: \
-             `open(\"model.mlir\", \"w\").write(jax.jit(f).lower(x).as_text(debug_info=True))`"
-        }
-        Kind::Printed => {
-            "write the program of the object: `lowered.as_text(debug_info=True)`, `exported.mlir_module()`, or the bytes of \
-             `exported.serialize()`"
-        }
-        Kind::Encoded => {
-            "write the bytes as they are: `open(\"model.bin\", \"wb\").write(exported.serialize())`"
-        }
-        Kind::Utf16 => {
-            "convert it to UTF-8: `iconv -f UTF-16 -t UTF-8 model.mlir > utf8.mlir`, or write it with \
-             `open(\"model.mlir\", \"w\", encoding=\"utf-8\")`"
-        }
-        Kind::NotUtf8 => "write it with `open(\"model.mlir\", \"w\", encoding=\"utf-8\")`",
-        Kind::Compressed => {
-            "decompress it, or compress it with gzip or Zstandard, which are read as they are"
-        }
-        Kind::Archive => "pass a file of the archive",
-        Kind::Folder => "pass a file in it",
-        Kind::Pickle => {
-            "loading a pickle runs code: load it in Python, and write the program with \
-             `open(\"model.bin\", \"wb\").write(exported.serialize())`"
-        }
-        Kind::Weights => "pass the program as text, and this file with `--weights`",
-        Kind::OtherWeights => {
-            "pass the program as text; for `--weights`, load this in Python and write \
-             `flax.serialization.to_bytes(params)`"
-        }
-        Kind::Onnx => {
-            "it needs no conversion; this program reads the StableHLO from which an ONNX model is made"
-        }
-        Kind::SeveralPrograms => "save one function in each SavedModel, or write each with `jax.export`",
-        Kind::Damaged => {
-            "write it again, in binary mode: `open(\"model.bin\", \"wb\").write(exported.serialize())`"
-        }
-        Kind::Decoded => {
-            "write it in binary mode, `open(\"model.bin\", \"wb\").write(exported.serialize())`; for an editor, \
-             `hlo2onnx opt model.bin > model.mlir` prints it as text"
-        }
-        Kind::Binary => {
-            "if it is bytecode or a serialized `jax.export.Exported`, it is damaged: write it in binary mode, with \
-             `open(\"model.bin\", \"wb\").write(exported.serialize())`"
-        }
-        Kind::Jaxpr | Kind::Array | Kind::OtherModel | Kind::Other => {
-            "write the text, `jax.jit(f).lower(x).as_text(debug_info=True)`, or the bytes of `exported.serialize()`"
-        }
-    }
-}
 
 diagnostics! {
     /// The input is not StableHLO.
@@ -81,10 +25,10 @@ diagnostics! {
     /// ```python
     /// open("model.mlir", "w").write(exported.mlir_module())
     /// ```
-    E0001 NotStableHlo<'a> { what: &'a str, kind: Kind, at: Span }
+    E0001 NotStableHlo<'a> { what: &'a str, remedy: FileRemedy, at: Span }
         => "the input is not StableHLO: it is {what}"
         label at "here"
-        help { Some(how_to_write(kind).into()) };
+        help { Some(help(remedy).into()) };
 
     /// A part of the text is not valid MLIR.
     ///
@@ -399,8 +343,9 @@ diagnostics! {
                 ),
                 Cause::Unsupported => "this is not supported in bytecode: write text, with `str(module)`".into(),
                 Cause::Foreign(dialect) if dialect == "stablehlo" || dialect == "func" => {
-                    "it is not a portable artifact: write the bytes of `exported.serialize()`, \
-                     `stablehlo.serialize_portable_artifact(module, stablehlo.get_current_version())`, or text, `str(module)`"
+                    "it is not a portable artifact: write `exported.serialize()` or \
+                     `stablehlo.serialize_portable_artifact(module, stablehlo.get_current_version())` in binary mode, or \
+                     `str(module)` as text"
                         .into()
                 }
                 Cause::Foreign(dialect) => format!("the dialect `{dialect}` has its own encoding: write text, with `str(module)`"),

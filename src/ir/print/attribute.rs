@@ -2,7 +2,8 @@
 
 use super::Printer;
 use crate::ir::{
-    Attribute, Attributes, ConstantId, Data, Dialect, Dim, Element, Op, Symbol, TensorType, Type, TypeId, stablehlo,
+    Attribute, Attributes, ConstantId, Data, Dialect, Dim, Element, Op, Symbol, TensorType, Type, TypeId,
+    stablehlo,
 };
 use std::fmt::Write;
 
@@ -46,13 +47,15 @@ impl Printer<'_> {
 
     pub(super) fn op_attributes(&mut self, op: &Op) {
         self.dialect = op.name.dialect();
-        let has_pairs =
-            [stablehlo::CONVOLUTION, stablehlo::REDUCE_WINDOW, stablehlo::SELECT_AND_SCATTER].contains(&op.name);
+        let has_pairs = [stablehlo::CONVOLUTION, stablehlo::REDUCE_WINDOW, stablehlo::SELECT_AND_SCATTER]
+            .contains(&op.name);
         self.out.push('{');
         for (index, (name, value)) in op.attributes.iter().enumerate() {
             self.out.push_str(if index > 0 { ", " } else { "" });
             match value {
-                Attribute::Integers(_, values) if has_pairs && self.module.symbols.get(*name) == "padding" => {
+                Attribute::Integers(_, values)
+                    if has_pairs && self.module.symbols.get(*name) == "padding" =>
+                {
                     self.pairs("padding", values);
                 }
                 Attribute::Dense(id) if self.is_list_in_mhlo(op, *name, *id) => {

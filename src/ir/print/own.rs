@@ -26,7 +26,8 @@ impl Printer<'_> {
     pub(super) fn is_own_form(&self, id: OpId) -> bool {
         let op = self.module.op(id);
         let element = |value: Option<&ValueId>| self.module.tensor(*value?).map(|tensor| tensor.element);
-        let is_stored = |value| element(value).is_some_and(|element| !matches!(element, Element::Quantized(_)));
+        let is_stored =
+            |value| element(value).is_some_and(|element| !matches!(element, Element::Quantized(_)));
         let is_symbolic = |&value: &ValueId| self.module.tensor(value).is_some_and(|ty| ty.is_symbolic());
         let has_own_result = match op.name {
             // StableHLO has other ops for results whose sizes are not numbers.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::WriteError;
+use crate::source::program_file;
 
 /// As many symbolic links as Linux follows before it calls them a loop.
 const LINK_LIMIT: usize = 40;
@@ -32,7 +33,7 @@ impl Destination {
     /// When no file can be written there.
     pub fn new(path: &Path, inputs: &[&Path]) -> Result<Self, WriteError> {
         // An input that cannot be resolved does not exist, and so is not overwritten; its reader reports it.
-        let inputs = inputs.iter().filter_map(|input| fs::canonicalize(input).ok()).collect();
+        let inputs = inputs.iter().filter_map(|input| fs::canonicalize(program_file(input)).ok()).collect();
         let kind = resolve(path)?;
         let destination = Self { kind, inputs };
         if let DestinationKind::File(path) = &destination.kind {

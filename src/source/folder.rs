@@ -1,15 +1,15 @@
 //! Finds the program in a folder.
 
-use super::Kind;
+use crate::format::FileRemedy;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// What a folder is.
 #[derive(Debug)]
 pub enum Folder {
-    /// A TensorFlow SavedModel; this file may hold a program.
+    /// A TensorFlow SavedModel, with the file that holds its program.
     SavedModel(PathBuf),
-    /// Another one.
+    /// Any other folder.
     Foreign(ForeignFolder),
 }
 
@@ -19,26 +19,33 @@ pub enum Folder {
 pub struct ForeignFolder {
     /// What it is, such as `an Orbax checkpoint`.
     pub what: &'static str,
-    /// What that is good for.
-    pub kind: Kind,
+    /// The way out.
+    pub remedy: FileRemedy,
 }
 
 /// Files that Orbax writes.
-const ORBAX: [&str; 6] =
-    ["_METADATA", "_CHECKPOINT_METADATA", "manifest.ocdbt", "checkpoint", "default", "_sharding"];
+const ORBAX: [&str; 5] = ["_METADATA", "_CHECKPOINT_METADATA", "manifest.ocdbt", "checkpoint", "_sharding"];
 
 impl Folder {
     /// Looks into a folder.
     pub fn of(path: &Path) -> Self {
         let has = |name: &&str| path.join(name).exists();
-        let foreign = |what, kind| Self::Foreign(ForeignFolder { what, kind });
+        let foreign = |what, remedy| Self::Foreign(ForeignFolder { what, remedy });
         if has(&"saved_model.pb") {
             return Self::SavedModel(path.join("saved_model.pb"));
         }
-        if ORBAX.iter().any(|name| has(&name)) {
-            return foreign("an Orbax checkpoint, which has weights and no program", Kind::OtherWeights);
+        if ORBAX.iter().any(has) {
+            return foreign("an Orbax checkpoint, which has weights and no program", FileRemedy::SaveWeights);
         }
-        foreign("a folder", Kind::Folder)
+        foreign("a folder", FileRemedy::PassFile)
+    }
+}
+
+/// The file that is opened for a path: that of the program, if the path is the folder of a SavedModel.
+pub fn program_file(path: &Path) -> PathBuf {
+    match path.is_dir().then(|| Folder::of(path)) {
+        Some(Folder::SavedModel(file)) => file,
+        _ => path.to_owned(),
     }
 }
 
