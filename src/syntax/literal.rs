@@ -8,7 +8,7 @@ use crate::source::Span;
 use pest::iterators::Pair;
 use std::ops::Range;
 
-/// Constants of at most this many bytes are copied from a file of bytecode, so that passes treat them as those of a text.
+/// Constants of at most this many bytes are copied, so that passes read them, and those of a text as those of bytecode.
 const COPIED: usize = 1 << 16;
 
 impl Parser<'_> {
@@ -188,7 +188,7 @@ impl Parser<'_> {
             self.bad_literal(&why, span, ty_at);
             return None;
         }
-        if found > 64 {
+        if found > COPIED {
             self.source.leave(digits.clone());
             return Some(Data::Source(digits));
         }
