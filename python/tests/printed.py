@@ -25,16 +25,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-COMMAND = (sys.executable, "-m", "hlo2onnx")
 OPTIONS = {"dynamic": "--dynamic", "target": "--target", "strict_nan": "--strict-nan"}
 """The options of fixtures that passes before `lower` read."""
 HEADER = re.compile(r"^// -----// IR Dump After (\w+) //----- //\n", re.MULTILINE)
-DIAGNOSTIC = re.compile(r"^(?:error|warning|advice)\b", re.MULTILINE)
-CRASH = "MLIR crashes"
+DIAGNOSTICS = re.compile(r"^(?:error|warning|advice)\b", re.MULTILINE)
 PATIENCE = 300
 """A command that takes more seconds is stuck."""
 
@@ -78,13 +76,13 @@ def cases(paths: Iterable[pathlib.Path]) -> Iterator[Case]:
     for path in paths:
         for file in sorted(path.rglob("*.mlir")) if path.is_dir() else [path]:
             text = file.read_text(encoding="utf-8")
-            given = tuple(_options(text))
+            given = tuple(options(text))
             parts = re.split(r"^// -----$", text, flags=re.MULTILINE)
             for index, part in enumerate(parts):
                 yield Case(f"{file}:{index}" if len(parts) > 1 else str(file), part, given)
 
 
-def _options(text: str) -> Iterator[str]:
+def options(text: str) -> Iterator[str]:
     for name, value in re.findall(r"^//! (\w+) = (.*)$", text, re.MULTILINE):
         if name in OPTIONS:
             given = json.loads(value)
@@ -92,80 +90,109 @@ def _options(text: str) -> Iterator[str]:
                 yield from [OPTIONS[name]] if one is True else [OPTIONS[name], one]
 
 
-def modules(case: Case, command: Iterable[str]) -> list[tuple[str, str]]:
-    """The module without passes and after each pass that changes it; none if the compiler refuses the text."""
+def modules(case: Case, run: Callable[[list[str]], Sequence[Any]]) -> list[tuple[str, str]]:
+    """The module without passes and after each pass that changes it; none if the compiler refuses the text.
+
+    `run` runs the command line with arguments, and returns the status and what it prints to both streams.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "case.mlir")
         path.write_text(case.text, encoding="utf-8")
-        opt = [*command, "opt", str(path), *case.options]
-        plain = _run(opt)
-        after = _run([*opt, "--passes", ",".join(passes()), "--print-after", "all"])
-    found = [("no pass", plain.stdout)] if plain.returncode == 0 else []
-    parts = HEADER.split(after.stderr)[1:]
+        opt = ["opt", str(path), *case.options]
+        status, plain, _ = run(opt)
+        after = run([*opt, "--passes", ",".join(passes()), "--print-after", "all"])[2]
+    found = [("no pass", plain)] if status == 0 else []
+    parts = HEADER.split(after)[1:]
     # Diagnostics come after the last module.
-    parts[-1:] = [DIAGNOSTIC.split(part)[0] for part in parts[-1:]]
+    parts[-1:] = [DIAGNOSTICS.split(part)[0] for part in parts[-1:]]
     for name, text in zip(parts[::2], parts[1::2]):
         if found and text != found[-1][1]:
             found.append((name, text))
     return found
 
 
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=PATIENCE)
-
-
 def check(
-    found: Iterable[Case], command: Iterable[str] = COMMAND, jobs: int = 1, keep: pathlib.Path | None = None
+    found: Iterable[Case], command: Sequence[str] = (), jobs: int = 1, keep: pathlib.Path | None = None
 ) -> Iterator[Verdict]:
-    """The verdicts of cases, in their order. `keep` is a folder for the modules that MLIR refuses."""
+    """The verdicts of cases, in their order.
+
+    `command` is the command line, without it that of the package. `keep` is a folder for the modules that MLIR refuses.
+    """
     mine = threading.local()
-    parsers: list[_Parser] = []
+    workers: list[Worker] = []
 
     def verdict(case: Case) -> Verdict:
-        if not hasattr(mine, "parser"):
-            mine.parser = _Parser()
-            parsers.append(mine.parser)
-        return _verdict(case, tuple(command), mine.parser, keep)
+        if not hasattr(mine, "worker"):
+            mine.worker = Worker()
+            workers.append(mine.worker)
+        return _verdict(case, command, mine.worker, keep)
 
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         try:
             yield from pool.map(verdict, found)
         finally:
-            for parser in parsers:
-                parser.close()
+            for worker in workers:
+                worker.close()
 
 
-def _verdict(case: Case, command: tuple[str, ...], parser: _Parser, keep: pathlib.Path | None) -> Verdict:
-    why = parser.fault(case.text, False)
-    if why is not None:
-        return Verdict(case.name, "skipped: MLIR crashes" if why.startswith(CRASH) else "skipped: MLIR refuses the text")
-    count = 0
-    for count, (after, text) in enumerate(modules(case, command), 1):
-        why = parser.fault(text, count > 1)
-        if why is not None:
-            if keep is not None:
-                (keep / f"{re.sub(r'[^.0-9A-Za-z]+', '_', case.name)}.{after}.mlir").write_text(text, encoding="utf-8")
-            return Verdict(case.name, "refused", count, after, why)
-    return Verdict(case.name, "read" if count else "skipped: the compiler refuses the text", count)
+def _verdict(case: Case, command: Sequence[str], worker: Worker, keep: pathlib.Path | None) -> Verdict:
+    def run(arguments: list[str]) -> Sequence[Any]:
+        if not command:
+            return worker.run(arguments)
+        done = subprocess.run([*command, *arguments], capture_output=True, encoding="utf-8", timeout=PATIENCE)
+        return done.returncode, done.stdout, done.stderr
+
+    try:
+        if worker.fault(case.text, unknown_ops=False) is not None:
+            return Verdict(case.name, "skipped: MLIR refuses the text")
+    except Crash:
+        return Verdict(case.name, "skipped: MLIR crashes")
+    count, after, text = 0, "some pass", ""
+    try:
+        for count, (after, text) in enumerate(modules(case, run), 1):
+            why = worker.fault(text, unknown_ops=count > 1)
+            if why is not None:
+                break
+        else:
+            return Verdict(case.name, "read" if count else "skipped: the compiler refuses the text", count)
+    except Crash as crash:
+        why = str(crash)
+    if keep is not None:
+        (keep / f"{re.sub(r'[^.0-9A-Za-z]+', '_', case.name)}.{after}.mlir").write_text(text, encoding="utf-8")
+    return Verdict(case.name, "refused", count, after, why)
 
 
-class _Parser:
-    """A process in which MLIR parses modules. It ends with the process if MLIR crashes, and the next module starts another."""
+class Crash(Exception):
+    """The process of a worker has ended."""
+
+
+class Worker:
+    """A process that compiles, and in which MLIR parses. The request after a crash starts another one."""
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[str] | None = None
 
     def fault(self, text: str, unknown_ops: bool) -> str | None:
         """What MLIR says against a module, or nothing."""
+        return self._answer("parse", text, unknown_ops)
+
+    def run(self, arguments: list[str]) -> tuple[int, str, str]:
+        """Runs the command line of the package; returns the status and what it prints to both streams."""
+        return tuple(self._answer("run", arguments))
+
+    def _answer(self, *request: Any) -> Any:
         if self.process is None:
-            command = [sys.executable, __file__, "--parse"]
-            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
+            command = [sys.executable, __file__, "--worker"]
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", env=environment
+            )
             assert self.process.stdout is not None
             if self.process.stdout.readline() != "ready\n":
-                raise RuntimeError("the process of the parser does not start")
+                raise RuntimeError("the process of a worker does not start")
         assert self.process.stdin is not None and self.process.stdout is not None
         try:
-            print(json.dumps([text, unknown_ops]), file=self.process.stdin, flush=True)
+            print(json.dumps(request), file=self.process.stdin, flush=True)
             answer = self.process.stdout.readline()
         except BrokenPipeError:
             answer = ""
@@ -173,7 +200,7 @@ class _Parser:
             return json.loads(answer)
         status = self.process.wait()
         self.close()
-        return f"{CRASH} with status {status}"
+        raise Crash(f"the process ends with status {status}")
 
     def close(self) -> None:
         """Ends the process."""
@@ -182,25 +209,31 @@ class _Parser:
             self.process = None
 
 
-def parse() -> None:
-    """The process of a parser: modules come from its standard input, and answers go to its standard output."""
+def _work() -> None:
+    """The process of a worker: requests come from its standard input, and answers go to its standard output."""
+    # The process that started this one reports an interrupt.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    channel = os.fdopen(os.dup(1), "w", buffering=1)
+    # What libraries print is not an answer.
+    os.dup2(2, 1)
+    answers = {"parse": _parser(), "run": _run}
+    print("ready", file=channel)
+    for line in sys.stdin:
+        kind, *request = json.loads(line)
+        print(json.dumps(answers[kind](*request)), file=channel)
+
+
+def _parser() -> Callable[[str, bool], str | None]:
     from jax._src.interpreters.mlir import make_ir_context
     from jaxlib.mlir import ir
     from jaxlib.mlir.dialects import stablehlo
 
-    # The process that started this one reports an interrupt.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    channel = os.fdopen(os.dup(1), "w", buffering=1)
-    # What MLIR prints is not an answer.
-    os.dup2(2, 1)
     # Reading a portable artifact loads the dialect `quant`. It would abort an older JAX, which then lacks this function.
     loads_quant = hasattr(stablehlo, "deserialize_portable_artifact_str")
     with make_ir_context():
         empty = stablehlo.serialize_portable_artifact(ir.Module.parse(""), stablehlo.get_minimum_version())
-    print("ready", file=channel)
-    for line in sys.stdin:
-        text, unknown_ops = json.loads(line)
-        answer: Any = None
+
+    def parse(text: str, unknown_ops: bool) -> str | None:
         with make_ir_context() as context:
             if loads_quant:
                 stablehlo.deserialize_portable_artifact(context, empty)
@@ -213,21 +246,41 @@ def parse() -> None:
                 place = re.match(r'(?:loc\()?"?-"?:(\d+):', str(first.location))
                 notes = [note.message for note in first.notes]
                 shown = "; ".join(notes) if notes or place is None else text.splitlines()[int(place[1]) - 1].strip()
-                answer = f"{first.message}\n    {shown[:600]}"
-        print(json.dumps(answer), file=channel)
+                return f"{first.message}\n    {shown[:600]}"
+        return None
+
+    return parse
+
+
+def _run(arguments: list[str]) -> tuple[int, str, str]:
+    from hlo2onnx._command_line import main as command_line
+
+    kept = [os.dup(1), os.dup(2)]
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        os.dup2(out.fileno(), 1)
+        os.dup2(err.fileno(), 2)
+        try:
+            status = command_line(arguments)
+        finally:
+            for stream, own in enumerate(kept, 1):
+                os.dup2(own, stream)
+                os.close(own)
+        out.seek(0)
+        err.seek(0)
+        return status, out.read().decode(), err.read().decode()
 
 
 def main() -> int:
     """Checks the requested files; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="*", type=pathlib.Path, metavar="PATH", help="files and folders")
-    parser.add_argument("--command", type=shlex.split, default=COMMAND, help="the command line [default: the package's]")
+    parser.add_argument("--command", type=shlex.split, default=(), help="the command line [default: the package's]")
     parser.add_argument("--jobs", type=int, default=1, help="threads")
     parser.add_argument("--keep", type=pathlib.Path, help="a folder for the modules that MLIR refuses")
-    parser.add_argument("--parse", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.parse:
-        parse()
+    if asked.worker:
+        _work()
         return 0
     if asked.keep is not None:
         asked.keep.mkdir(parents=True, exist_ok=True)

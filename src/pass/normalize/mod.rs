@@ -8,7 +8,7 @@ mod scalars;
 mod tuples;
 
 use super::{Context, drop_assertions};
-use crate::ir::{Dim, Module, OpId, Rewriter, ValueId, func, stablehlo};
+use crate::ir::{Attributes, Dim, Module, OpId, Rewriter, ValueId, func, stablehlo};
 use crate::ops::{self, Expand, LowerError, Values};
 use rustc_hash::FxHashSet;
 
@@ -57,6 +57,24 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         });
     }
     report(module, &refused, &within, cx);
+    drop_shardings(module);
+}
+
+/// Drops the shardings of values, which have no effect on one device. Later passes change the ranks that they describe.
+fn drop_shardings(module: &mut Module) {
+    let known = ["sdy.sharding", "sdy.sharding_rule"].map(|name| module.symbols.find(name));
+    if known == [None, None] {
+        return;
+    }
+    let drop = |attributes: &mut Attributes| attributes.retain(|(name, _)| !known.contains(&Some(*name)));
+    for op in module.reachable_ops() {
+        drop(&mut module.op_mut(op).attributes);
+    }
+    for id in module.functions() {
+        let function = module.function_mut(id);
+        function.arguments.iter_mut().for_each(|argument| drop(&mut argument.attributes));
+        function.results.iter_mut().for_each(|result| drop(&mut result.attributes));
+    }
 }
 
 /// The values that replace an op, which must have the types that the op states.

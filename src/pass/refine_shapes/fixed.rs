@@ -3,7 +3,7 @@
 
 use super::symbols::SymbolOrigins;
 use super::values::ShapeValues;
-use crate::ir::{Attribute, Class, Dim, Dims, Module, OpId, OpName, Type, ValueId, chlo, stablehlo};
+use crate::ir::{Attribute, Class, Dim, Dims, Element, Module, OpId, OpName, Type, ValueId, chlo, stablehlo};
 use crate::ops::{call_target, type_inference};
 
 /// JAX's call for an `rng_bit_generator` with a dynamic result shape.
@@ -63,8 +63,16 @@ pub(super) fn fix_at_run_time(
 
 fn rewrite(module: &mut Module, op: OpId, fixed: Option<Fixed>) {
     let Some(fixed) = fixed else { return };
+    let number = module.types.intern(Type::Scalar(Element::I64));
+    let value = |value| match &value {
+        Attribute::Dims(sizes) if fixed.name == chlo::TOP_K => match sizes[..] {
+            [Dim::Known(k)] => Attribute::Integer(k, number),
+            _ => value,
+        },
+        _ => value,
+    };
     let added: Vec<_> =
-        fixed.attributes.into_iter().map(|(key, value)| (module.symbols.intern(key), value)).collect();
+        fixed.attributes.into_iter().map(|(key, own)| (module.symbols.intern(key), value(own))).collect();
     let dropped = fixed.dropped.map(|key| module.symbols.intern(key));
     let result = module.op(op).results.last().copied();
     let ty = result.and_then(|result| module.tensor(result)).cloned();
