@@ -190,6 +190,41 @@ module {
     assert!(utf8(&output.stdout).contains("tensor<2x?xf32>"), "{output:?}");
 }
 
+#[test]
+fn opt_prints_the_module_after_passes() {
+    let folder = folder();
+    let text = "func.func @main(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  %0 = stablehlo.add %x, %x : tensor<2x3xf32>
+  return %0 : tensor<2x3xf32>
+}";
+    fs::write(folder.path().join("add.mlir"), text).expect("the file is written");
+    let all = run(
+        folder.path(),
+        &[
+            "opt",
+            "add.mlir",
+            "--passes",
+            "dynamic_batch,fuse",
+            "--dynamic",
+            "arg0:0=n",
+            "--print-after",
+            "all",
+        ],
+    );
+    assert_eq!(all.status.code(), Some(0), "{all:?}");
+    let after = utf8(&all.stderr);
+    let modules: Vec<&str> = after.split("// -----// IR Dump After ").collect();
+    assert!(modules[1].starts_with("dynamic_batch //----- //\nmodule {\n"), "{after}");
+    assert!(modules[1].contains("tensor<?x3xf32>"), "{after}");
+    assert_eq!(modules[2], format!("fuse //----- //\n{}", utf8(&all.stdout)));
+    let one =
+        run(folder.path(), &["opt", "add.mlir", "--passes", "fuse,canonicalize", "--print-after", "fuse"]);
+    assert_eq!(utf8(&one.stderr).matches("IR Dump After").count(), 1, "{one:?}");
+    let unknown = run(folder.path(), &["opt", "add.mlir", "--print-after", "fuze"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(utf8(&unknown.stderr).contains("unknown pass `fuze`; did you mean `fuse`?"), "{unknown:?}");
+}
+
 /// An input, two variables, and the advice that NaN may be lost.
 const NET: &str = r#"
 func.func public @main(%w: tensor<4xf32> loc("variables['params']['Dense_0']['kernel']"), %b: tensor<4xf32> loc("variables['params']['Dense_0']['bias']"), %x: tensor<4x4xf32> loc("x")) -> (tensor<4xf32> {jax.result_info = "result"}) {

@@ -147,19 +147,20 @@ def _verdict(case: Case, command: Sequence[str], worker: Worker, keep: pathlib.P
             return Verdict(case.name, "skipped: MLIR refuses the text")
     except Crash:
         return Verdict(case.name, "skipped: MLIR crashes")
-    count, after, text = 0, "some pass", ""
+    count = 0
     try:
-        for count, (after, text) in enumerate(modules(case, run), 1):
+        for after, text in modules(case, run):
+            count += 1
             why = worker.fault(text, unknown_ops=count > 1)
-            if why is not None:
-                break
-        else:
-            return Verdict(case.name, "read" if count else "skipped: the compiler refuses the text", count)
+            if why is None:
+                continue
+            if keep is not None:
+                name = re.sub(r"[^.0-9A-Za-z]+", "_", case.name)
+                (keep / f"{name}.{after}.mlir").write_text(text, encoding="utf-8")
+            return Verdict(case.name, "refused", count, after, why)
     except Crash as crash:
-        why = str(crash)
-    if keep is not None:
-        (keep / f"{re.sub(r'[^.0-9A-Za-z]+', '_', case.name)}.{after}.mlir").write_text(text, encoding="utf-8")
-    return Verdict(case.name, "refused", count, after, why)
+        return Verdict(case.name, "refused", count + 1, "some pass", str(crash))
+    return Verdict(case.name, "read" if count else "skipped: the compiler refuses the text", count)
 
 
 class Crash(Exception):
@@ -216,7 +217,7 @@ def _work() -> None:
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     # What libraries print is not an answer.
     os.dup2(2, 1)
-    answers = {"parse": _parser(), "run": _run}
+    answers: dict[str, Callable[..., Any]] = {"parse": _parser(), "run": _run}
     print("ready", file=channel)
     for line in sys.stdin:
         kind, *request = json.loads(line)
@@ -228,14 +229,16 @@ def _parser() -> Callable[[str, bool], str | None]:
     from jaxlib.mlir import ir
     from jaxlib.mlir.dialects import stablehlo
 
-    # Reading a portable artifact loads the dialect `quant`. It would abort an older JAX, which then lacks this function.
-    loads_quant = hasattr(stablehlo, "deserialize_portable_artifact_str")
-    with make_ir_context():
-        empty = stablehlo.serialize_portable_artifact(ir.Module.parse(""), stablehlo.get_minimum_version())
+    empty: bytes | None = None
+    # An older JAX, which lacks this function, would abort.
+    if hasattr(stablehlo, "serialize_portable_artifact_str"):
+        with make_ir_context():
+            empty = stablehlo.serialize_portable_artifact(ir.Module.parse(""), stablehlo.get_minimum_version())
 
     def parse(text: str, unknown_ops: bool) -> str | None:
         with make_ir_context() as context:
-            if loads_quant:
+            if empty is not None:
+                # This loads the dialect `quant`, which JAX does not.
                 stablehlo.deserialize_portable_artifact(context, empty)
             context.allow_unregistered_dialects = unknown_ops
             try:

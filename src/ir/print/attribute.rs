@@ -279,7 +279,8 @@ impl Printer<'_> {
             return;
         }
         let bytes = data.bytes(self.source, count, width);
-        if count > LIST_LIMIT {
+        // As digits, versions of MLIR pack booleans into bits or not.
+        if count > LIST_LIMIT && tensor.element != Element::Bool {
             self.out.push_str("dense<\"0x");
             for byte in bytes.iter() {
                 let _ = write!(self.out, "{byte:02X}");
