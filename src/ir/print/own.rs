@@ -1,7 +1,7 @@
 //! Ops of our own dialect, where a module has something that MLIR does not.
 
 use super::Printer;
-use crate::ir::{Attribute, Element, OpId, RegionId, ValueId, builtin, stablehlo};
+use crate::ir::{Attribute, Dialect, Element, OpId, RegionId, ValueId, builtin, stablehlo};
 use std::fmt::Write;
 
 impl Printer<'_> {
@@ -25,11 +25,15 @@ impl Printer<'_> {
     /// `hlo2onnx.stablehlo.slice`.
     pub(super) fn is_own_form(&self, id: OpId) -> bool {
         let op = self.module.op(id);
+        let is_of_mlir = matches!(op.name.dialect(), Dialect::StableHlo | Dialect::Chlo);
+        let has_symbols = || op.attributes.iter().any(|(_, value)| matches!(value, Attribute::Dims(_)));
         let element = |value: Option<&ValueId>| self.module.tensor(*value?).map(|tensor| tensor.element);
         let is_stored =
             |value| element(value).is_some_and(|element| !matches!(element, Element::Quantized(_)));
         let is_symbolic = |&value: &ValueId| self.module.tensor(value).is_some_and(|ty| ty.is_symbolic());
-        let has_own_result = match op.name {
+        match op.name {
+            // Attributes of MLIR have numbers only.
+            _ if is_of_mlir && has_symbols() => true,
             // StableHLO has other ops for results whose sizes are not numbers.
             stablehlo::BROADCAST_IN_DIM
             | stablehlo::IOTA
@@ -40,10 +44,9 @@ impl Printer<'_> {
             stablehlo::UNIFORM_QUANTIZE => is_stored(op.results.first()),
             // The pass `inline` attaches the function that a call names.
             stablehlo::CUSTOM_CALL => !op.regions.is_empty(),
-            // Has no other name, because no text contains it.
+            // A refused op is in no dialect of MLIR.
             builtin::ERROR => true,
             _ => false,
-        };
-        has_own_result || op.attributes.iter().any(|(_, value)| matches!(value, Attribute::Dims(_)))
+        }
     }
 }
