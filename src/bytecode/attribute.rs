@@ -123,7 +123,6 @@ static ENUMERATIONS: [Enumeration; 9] = [
 impl<'a> Container<'a> {
     pub(super) fn attribute_of(&self, index: usize) -> Result<Attribute<'a>, Fault> {
         let entry = &self.attributes[index];
-        self.count_decoding(entry)?;
         let mut reader = self.entry(entry);
         let attribute = if !entry.encoded {
             Attribute::Text(reader.terminated()?)
@@ -136,6 +135,12 @@ impl<'a> Container<'a> {
             }
         };
         reader.finish("an attribute")?;
+        // The elements of a constant are not read.
+        let elements = match &attribute {
+            Attribute::Dense { data, .. } | Attribute::DenseArray { data, .. } => data.len(),
+            _ => 0,
+        };
+        self.count_decoding(entry, entry.range.len() - elements)?;
         Ok(attribute)
     }
 

@@ -148,13 +148,11 @@ impl<'a> Container<'a> {
         })
     }
 
-    /// Limits how often long entries are decoded, which a short file can request for each op. The elements of a constant
-    /// are not read.
-    pub(super) fn count_decoding(&self, entry: &Entry<'a>) -> Result<(), Fault> {
-        const LONGEST: usize = 1 << 16;
-        const MOST: usize = 1024;
+    /// Counts the bytes of an entry that were decoded, and limits them: a short file can request an entry for each op.
+    pub(super) fn count_decoding(&self, entry: &Entry<'a>, read: usize) -> Result<(), Fault> {
+        const MOST: usize = 128;
 
-        self.decoded.set(self.decoded.get() + entry.range.len().min(LONGEST));
+        self.decoded.set(self.decoded.get() + read);
         if self.decoded.get() > self.bytes.len().saturating_mul(MOST).saturating_add(1 << 20) {
             return Err(
                 Fault::new(entry.range.start, "long attributes or types with very many uses").unsupported()

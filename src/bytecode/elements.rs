@@ -9,6 +9,9 @@ use std::ops::Range;
 /// Longer constants are not written as lists, as in MLIR's printer.
 const LONGEST_LIST: usize = 100;
 
+/// Lists that are attributes of ops, such as the dimensions of a transpose, have fewer elements.
+const MOST_INTEGERS: usize = 1 << 16;
+
 /// The layout of a tensor's elements.
 #[derive(Clone, Copy)]
 struct Layout {
@@ -92,8 +95,9 @@ impl<'a> Printer<'a> {
             return Err(Fault::new(data.start, "a list of a type that is not a tensor"));
         };
         let layout = self.layout(&tensor, data.start)?;
-        if layout.count > data.len().max(LONGEST_LIST) * 8 {
-            return Err(Fault::new(data.start, format!("a list of {} integers", layout.count)));
+        if layout.count > MOST_INTEGERS {
+            let why = format!("a list of {} integers", layout.count);
+            return Err(Fault::new(data.start, why).unsupported());
         }
         let is_boolean = layout.scalar == Scalar::Integer { bits: 1 };
         if is_boolean && !is_one_for_all(&data, layout.count) {

@@ -5,6 +5,7 @@
 use super::Fault;
 use super::attribute::{Attribute, Integer};
 use super::print::Printer;
+use super::shardy::Shardy;
 use super::structs::struct_fields;
 use super::ty::{MOST_DIMENSIONS, Scalar, Type};
 use super::vhlo::{Form, base_name, form};
@@ -93,6 +94,9 @@ impl<'a> Printer<'a> {
             }
         }
         for &(name, value) in &attributes.other {
+            if let Attribute::Shardy(Shardy::OpShardingRule) = self.file.attribute_of(value)? {
+                continue;
+            }
             self.separate(first);
             self.entry(name, value)?;
         }

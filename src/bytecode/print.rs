@@ -12,7 +12,7 @@ use std::ops::Range;
 const DEEPEST: usize = 64;
 /// Bytes of text allowed per byte of the file, and in addition for every file. A type of a few bytes is written for each
 /// of its uses, so that a short file can have a long text.
-const LONGEST: (usize, usize) = (64, 1 << 20);
+const LONGEST: (usize, usize) = (24, 1 << 20);
 
 /// Text under construction.
 pub(super) struct Printer<'a> {

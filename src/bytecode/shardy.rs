@@ -13,13 +13,36 @@ use std::io::Write;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Shardy<'a> {
     ManualAxes(Vec<usize>),
-    MeshAxis { name: &'a [u8], size: i64 },
-    Mesh { axes: Vec<usize>, devices: Vec<i64> },
-    SubAxis { before: i64, size: i64 },
-    AxisRef { name: &'a [u8], sub_axis: Option<usize> },
-    Dimension { axes: Vec<usize>, is_closed: bool, priority: Option<u64> },
-    Sharding { mesh: usize, dimensions: Vec<usize>, replicated: Vec<usize>, unreduced: Vec<usize> },
+    MeshAxis {
+        name: &'a [u8],
+        size: i64,
+    },
+    Mesh {
+        axes: Vec<usize>,
+        devices: Vec<i64>,
+    },
+    SubAxis {
+        before: i64,
+        size: i64,
+    },
+    AxisRef {
+        name: &'a [u8],
+        sub_axis: Option<usize>,
+    },
+    Dimension {
+        axes: Vec<usize>,
+        is_closed: bool,
+        priority: Option<u64>,
+    },
+    Sharding {
+        mesh: usize,
+        dimensions: Vec<usize>,
+        replicated: Vec<usize>,
+        unreduced: Vec<usize>,
+    },
     ShardingPerValue(Vec<usize>),
+    /// How the dimensions of an op are spread, which is not read.
+    OpShardingRule,
 }
 
 impl<'a> Container<'a> {
@@ -45,6 +68,10 @@ impl<'a> Container<'a> {
                 unreduced: if code == 15 { reader.list(attribute)? } else { Vec::new() },
             },
             7 | 16 => Shardy::ShardingPerValue(reader.list(attribute)?),
+            10 => {
+                reader.take(reader.left() as u64)?;
+                Shardy::OpShardingRule
+            }
             _ => return Err(Fault::new(at, format!("attribute {code} of Shardy")).unsupported()),
         })
     }
@@ -78,7 +105,8 @@ impl<'a> Printer<'a> {
             Shardy::MeshAxis { .. }
             | Shardy::SubAxis { .. }
             | Shardy::AxisRef { .. }
-            | Shardy::Dimension { .. } => {
+            | Shardy::Dimension { .. }
+            | Shardy::OpShardingRule => {
                 return Err(misplaced(at));
             }
         }

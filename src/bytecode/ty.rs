@@ -135,7 +135,7 @@ const WIDEST_INTEGER: u64 = (1 << 24) - 1;
 impl<'a> Container<'a> {
     pub(super) fn type_of(&self, index: usize) -> Result<Type<'a>, Fault> {
         let entry = &self.types[index];
-        self.count_decoding(entry)?;
+        self.count_decoding(entry, entry.range.len())?;
         let mut reader = self.entry(entry);
         let ty = if !entry.encoded {
             Type::Text(reader.terminated()?)

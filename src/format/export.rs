@@ -24,6 +24,10 @@ const CHILDREN_NAMES: usize = 2;
 const LEAF: u8 = 0;
 const DICT: u8 = 4;
 
+/// A tree or a key has at least so many bytes, if it is not shared.
+const SMALLEST: usize = 8;
+/// So many bytes of names are written for a byte of the file.
+const MOST_NAMES: usize = 16;
 /// Trees that are deeper are not read.
 const DEEPEST: usize = 64;
 
@@ -57,7 +61,8 @@ fn module(file: &[u8]) -> Option<(Table<'_>, Range<usize>)> {
 fn arguments(root: &Table<'_>) -> Option<Vec<String>> {
     // The tree is that of `(args, kwargs)`.
     let [positional, by_keyword] = root.table(IN_TREE)?.tables(CHILDREN)?.try_into().ok()?;
-    let mut names = Names { left: root.file.len(), leaves: Vec::new() };
+    let size = root.file.len();
+    let mut names = Names { left: size / SMALLEST, bytes_left: MOST_NAMES * size, leaves: Vec::new() };
     names.add(&positional, "args", 0)?;
     let keywords = by_keyword.strings(CHILDREN_NAMES)?;
     let children = by_keyword.tables(CHILDREN)?;
@@ -73,21 +78,22 @@ fn arguments(root: &Table<'_>) -> Option<Vec<String>> {
 
 /// The names of leaves: their paths, spelled as JAX does. Children of a node of a custom type are numbered.
 struct Names {
-    /// How many more bytes of names are written, and keys are read: branches of a hostile tree may share them.
+    /// How many more trees and keys are read, and bytes of names are written: a hostile file may share them.
     left: usize,
+    bytes_left: usize,
     leaves: Vec<String>,
 }
 
 impl Names {
     fn add(&mut self, tree: &Table<'_>, path: &str, depth: usize) -> Option<()> {
-        self.left = self.left.checked_sub(1 + path.len()).filter(|_| depth < DEEPEST)?;
+        self.bytes_left = self.bytes_left.checked_sub(path.len()).filter(|_| depth < DEEPEST)?;
         let kind = tree.field(KIND).map_or(Some(LEAF), |at| tree.file.get(at).copied())?;
         if kind == LEAF {
             self.leaves.push(path.to_owned());
             return Some(());
         }
+        self.left = self.left.checked_sub(tree.length(CHILDREN)? + tree.length(CHILDREN_NAMES)?)?;
         let keys = if kind == DICT { tree.strings(CHILDREN_NAMES)? } else { Vec::new() };
-        self.left = self.left.checked_sub(keys.len())?;
         for (index, child) in tree.tables(CHILDREN)?.iter().enumerate() {
             let path = match kind {
                 DICT => format!("{path}['{}']", keys.get(index)?),
@@ -137,6 +143,11 @@ impl<'a> Table<'a> {
         let first = start.checked_add(4)?;
         self.file.get(first..first.checked_add(length)?)?;
         Some((first..first + length).step_by(width))
+    }
+
+    /// The number of elements of a vector. An absent vector is empty.
+    fn length(&self, number: usize) -> Option<usize> {
+        self.field(number).map_or(Some(0), |at| Some(word(self.file, offset(self.file, at)?)? as usize))
     }
 
     /// The tables of a vector. An absent vector is empty.

@@ -6,7 +6,7 @@
 
 use super::protobuf::{Damage, Fields};
 use super::{BYTECODE, FileRemedy, Foreign, Program};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
 
 /// `SavedModel.meta_graphs`.
@@ -59,6 +59,12 @@ const TRANSPARENT: [&[u8]; 11] = [
 struct Function<'a> {
     name: &'a [u8],
     nodes: Vec<Node<'a>>,
+}
+
+impl Function<'_> {
+    fn has_program(&self) -> bool {
+        self.nodes.iter().any(|node| node.program.is_some())
+    }
 }
 
 struct Node<'a> {
@@ -114,26 +120,26 @@ pub(super) fn program(file: &[u8]) -> Result<Option<Program>, Foreign> {
 
 /// What a function computes besides one program. The model would lack it.
 fn more_than_a_program(functions: &[Function<'_>]) -> Option<String> {
-    // The functions that call a program, also through others.
-    let mut callers: FxHashSet<&[u8]> = FxHashSet::default();
-    let calls = |node: &Node, callers: &FxHashSet<&[u8]>| {
-        node.program.is_some() || node.callees.iter().any(|callee| callers.contains(callee))
-    };
-    loop {
-        let known = callers.len();
-        for function in functions.iter().filter(|function| !function.name.is_empty()) {
-            if function.nodes.iter().any(|node| calls(node, &callers)) {
-                callers.insert(function.name);
-            }
-        }
-        if callers.len() == known {
-            break;
+    let mut callers_of: FxHashMap<&[u8], Vec<&Function>> = FxHashMap::default();
+    for function in functions.iter().filter(|function| !function.name.is_empty()) {
+        for callee in function.nodes.iter().flat_map(|node| &node.callees) {
+            callers_of.entry(callee).or_default().push(function);
         }
     }
+    // The functions that call a program, also through others.
+    let mut callers: FxHashSet<&[u8]> = FxHashSet::default();
+    let mut left: Vec<&Function> = functions.iter().filter(|function| function.has_program()).collect();
+    while let Some(function) = left.pop() {
+        if !function.name.is_empty() && callers.insert(function.name) {
+            left.extend(callers_of.get(function.name).into_iter().flatten());
+        }
+    }
+    let calls =
+        |node: &Node| node.program.is_some() || node.callees.iter().any(|callee| callers.contains(callee));
     functions.iter().find_map(|function| {
         // The graph itself also saves and restores variables, and calls each signature.
         let is_program = match function.name.is_empty() {
-            true => function.nodes.iter().any(|node| node.program.is_some()),
+            true => function.has_program(),
             false => callers.contains(function.name),
         };
         let name = String::from_utf8_lossy(function.name);
@@ -142,7 +148,7 @@ fn more_than_a_program(functions: &[Function<'_>]) -> Option<String> {
             let op = String::from_utf8_lossy(node.op);
             return Some(format!("whose function `{name}` computes more than its JAX program: `{op}`"));
         }
-        let count = function.nodes.iter().filter(|node| calls(node, &callers)).count();
+        let count = function.nodes.iter().filter(|node| calls(node)).count();
         (is_program && count > 1)
             .then(|| format!("whose function `{name}` calls programs of JAX {count} times"))
     })
@@ -195,8 +201,11 @@ impl<'a> Node<'a> {
             }
         }
         let is_gradient = file[name].split(|&byte| byte == b'/').any(|scope| scope == GRADIENT);
-        let is_program = op == b"XlaCallModule" && file[program.bytes.clone()].starts_with(BYTECODE);
-        Ok(Self { op, callees, program: (is_program && !is_gradient).then_some(program) })
+        let is_program = op == b"XlaCallModule" && !is_gradient;
+        if is_program && !file[program.bytes.clone()].starts_with(BYTECODE) {
+            return Err(Damage(program.bytes.start));
+        }
+        Ok(Self { op, callees, program: is_program.then_some(program) })
     }
 }
 
@@ -268,7 +277,9 @@ mod tests {
 
     #[test]
     fn a_model_without_a_program_is_refused() {
-        let file = saved_model(&[node("a", b"text")]);
+        let damaged = saved_model(&[node("a", b"text")]);
+        assert_eq!(program(&damaged).expect_err("not bytecode").remedy, FileRemedy::WriteAgain);
+        let file = saved_model(&[op("Softmax")]);
         assert_eq!(program(&file).expect_err("no program").remedy, FileRemedy::UseJax2tf);
         assert_eq!(program(b"\x08\x01\x12\x08hlo2onnx"), Ok(None));
     }

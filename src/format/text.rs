@@ -114,8 +114,6 @@ mod tests {
     #[test]
     fn programs_are_not() {
         let texts = [
-            "",
-            " \n",
             "module {}",
             "#loc = loc(unknown)\n",
             "// from MLIR\nmodule {}",

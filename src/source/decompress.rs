@@ -4,6 +4,8 @@
 //! left of it, however the process ends.
 
 use super::{Limit, TooLarge};
+use ruzstd::decoding::StreamingDecoder;
+use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 
@@ -21,7 +23,10 @@ impl Compression {
     pub(super) fn of(head: &[u8]) -> Option<Self> {
         match head {
             [0x1F, 0x8B, ..] => Some(Compression::Gzip),
-            [0x28, 0xB5, 0x2F, 0xFD, ..] => Some(Compression::Zstandard),
+            // A frame, or one that is skipped.
+            [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => {
+                Some(Compression::Zstandard)
+            }
             _ => None,
         }
     }
@@ -57,9 +62,22 @@ fn copy(stream: impl Read, file: &mut File, left: u64, limit: u64) -> io::Result
 fn unpack_frames(mut stream: impl BufRead, file: &mut File, limit: u64) -> io::Result<u64> {
     let mut written = 0;
     while !stream.fill_buf()?.is_empty() {
-        let frame = ruzstd::decoding::StreamingDecoder::new(&mut stream)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        written += copy(frame, file, limit - written, limit)?;
+        let mut frame = match StreamingDecoder::new(&mut stream) {
+            Ok(frame) => frame,
+            Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                length, ..
+            })) => {
+                io::copy(&mut stream.by_ref().take(length.into()), &mut io::sink())?;
+                continue;
+            }
+            Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+        };
+        written += copy(&mut frame, file, limit - written, limit)?;
+        let stored = frame.decoder.get_checksum_from_data();
+        if stored.is_some() && stored != frame.decoder.get_calculated_checksum() {
+            let why = "the checksum of a frame does not match: the file is damaged";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
     }
     Ok(written)
 }
@@ -96,6 +114,24 @@ mod tests {
     fn members_and_frames_follow_each_other() {
         assert_eq!(unpacked(&[gzip("mod"), gzip("ule {}")].concat()).expect("gzip"), "module {}");
         assert_eq!(unpacked(&[zstandard("mod"), zstandard("ule {}")].concat()).expect("zstd"), "module {}");
+    }
+
+    #[test]
+    fn frames_that_are_skipped_are_skipped() {
+        let skipped = [&[0x51, 0x2A, 0x4D, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+        let streams =
+            [[skipped.clone(), zstandard("module {}")].concat(), [zstandard("module {}"), skipped].concat()];
+        for stream in streams {
+            assert_eq!(unpacked(&stream).expect("zstd"), "module {}");
+        }
+    }
+
+    #[test]
+    fn a_checksum_that_does_not_match_is_an_error() {
+        let mut stream = zstandard(&"module {}\n".repeat(100));
+        // The encoder writes a checksum at the end.
+        *stream.last_mut().expect("a stream") ^= 1;
+        assert!(unpacked(&stream).is_err());
     }
 
     #[test]
