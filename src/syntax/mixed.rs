@@ -143,7 +143,9 @@ impl<'s> Parser<'s> {
                 let sizes = self.module.integers(&sizes).unwrap_or_default();
                 let ty = self.module.tensor_of(Element::Index, &[Dim::Known(sizes.len() as i64)]);
                 let bytes: Vec<u8> = sizes.iter().flat_map(|size| size.to_le_bytes()).collect();
-                let data = Data::Bytes(bytes.into());
+                // As a literal of one element is read.
+                let data =
+                    if sizes.len() == 1 { Data::Splat(bytes.into()) } else { Data::Bytes(bytes.into()) };
                 let sizes = Attribute::Dense(self.module.add_constant(Constant { ty, data }));
                 self.set(&mut parts.attributes, "shape", sizes);
                 parts.result_types.push(first);
