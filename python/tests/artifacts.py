@@ -34,6 +34,8 @@ VERSIONS = ("0.9.0", "0.14.0", "1.0.0", "current")
 PATIENCE = 300.0
 """A worker that needs more seconds for an artifact counts as stuck."""
 SEPARATOR = "// -----"
+BINDINGS_WORK = (0, 4, 38)
+"""A release of JAX in which MLIR's Python bindings write and read artifacts. Those of 0.4.30 crash, and XLA's do not."""
 LIMIT = "expected a type of at most"
 """MLIR abbreviates types by aliases, and the compiler limits what an alias stands for. Bytecode has no aliases."""
 
@@ -281,6 +283,10 @@ class Worker:
         """MLIR's own reading of an artifact."""
         from jaxlib.mlir.dialects import stablehlo
 
+        if _is_old():
+            from jaxlib import xla_extension
+
+            return str(xla_extension.mlir.deserialize_portable_artifact(artifact))
         module = stablehlo.deserialize_portable_artifact(self.context, artifact)
         return str(module.operation.get_asm(enable_debug_info=True, large_elements_limit=None))
 
@@ -299,6 +305,12 @@ def _serialized(text: str, version: str) -> bytes:
     from jaxlib.mlir import ir
     from jaxlib.mlir.dialects import stablehlo
 
+    if _is_old():
+        from jax._src.interpreters.mlir import module_to_bytecode
+        from jaxlib import xla_extension
+
+        program = module_to_bytecode(ir.Module.parse(text))
+        return bytes(xla_extension.mlir.serialize_portable_artifact(program, version))
     try:
         return bytes(stablehlo.serialize_portable_artifact(ir.Module.parse(text), version))
     except ValueError:
@@ -309,6 +321,12 @@ def _serialized(text: str, version: str) -> bytes:
             raise
         # The attempt may have left the module in pieces.
         return bytes(_jax.mlir.serialize_portable_artifact(ir.Module.parse(text), version, False))
+
+
+def _is_old() -> bool:
+    import jax
+
+    return jax.__version_info__ < BINDINGS_WORK
 
 
 def _first_line(error: Exception) -> str:
