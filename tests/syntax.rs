@@ -364,7 +364,7 @@ fn a_fault_is_reported_once_at_its_span() {
 #[test]
 fn files_that_are_not_programs() {
     let codes = |text: &str| faults(text).into_iter().map(|(code, _)| code).collect::<Vec<_>>();
-    assert_eq!(codes(""), ["E0005"]);
+    assert_eq!(codes(""), ["E0001"]);
     assert_eq!(codes("// nothing\n\n"), ["E0005"]);
     assert_eq!(codes("module {}"), ["E0005"]);
     assert_eq!(codes("ML\u{0}R\u{1}"), ["E0001"]);

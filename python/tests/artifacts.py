@@ -93,7 +93,7 @@ class Tally:
 
 
 KINDS = ("same model", "same refusal", "different", "not serialized by MLIR", "crashed")
-FAILED = ("different", "not parsed by MLIR", "damaged: different", "the compiler crashed")
+FAILED = ("different", "not parsed by MLIR", "the compiler crashed", "the worker failed")
 
 
 def programs(paths: Iterable[pathlib.Path]) -> Iterator[tuple[str, str]]:
@@ -199,11 +199,14 @@ def _ask(
                 return None
         else:
             take(message)
-    # Whatever it printed last was complete, so that the version after it crashed.
+    # The process ended on the first version that is not done.
     process.stdin.close()
     status = process.wait()
     version = versions.pop(0)
     kind = "crashed" if stage == "MLIR" else "the compiler crashed"
+    if status > 0:
+        # It was not ended by a signal: this program is wrong, or JAX cannot be imported.
+        kind = "the worker failed"
     take({"outcome": kind, "detail": f"{stage} ended with status {status} at version {version}"})
     return status
 

@@ -99,8 +99,11 @@ def modules(case: Case, run: Callable[[list[str]], Sequence[Any]]) -> list[tuple
         path = pathlib.Path(folder, "case.mlir")
         path.write_text(case.text, encoding="utf-8")
         opt = ["opt", str(path), *case.options]
-        status, plain, _ = run(opt)
-        after = run([*opt, "--passes", ",".join(passes()), "--print-after", "all"])[2]
+        status, plain, errors = run(opt)
+        status_after, _, after = run([*opt, "--passes", ",".join(passes()), "--print-after", "all"])
+    # Others than success and errors in the text are crashes.
+    if not {status, status_after} <= {0, 1}:
+        raise RuntimeError(f"{case.name}: the compiler ended with {status} and {status_after}: {errors}{after[-2000:]}")
     found = [("no pass", plain)] if status == 0 else []
     parts = HEADER.split(after)[1:]
     # Diagnostics come after the last module.

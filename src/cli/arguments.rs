@@ -64,8 +64,8 @@ fn hide_names(option: Arg) -> Arg {
 /// Arguments of `convert`.
 #[derive(Args)]
 pub struct ConvertArguments {
-    /// The program: the text that `jax.jit(f).lower(x).as_text()` prints, StableHLO's bytecode, or a serialized
-    /// `jax.export.Exported`; `-` is standard input
+    /// The program: the text that `jax.jit(f).lower(x).as_text()` prints, StableHLO's bytecode, a serialized
+    /// `jax.export.Exported`, or a SavedModel of `jax2tf`; `-` is standard input
     #[arg(value_name = "MODEL.mlir")]
     pub input: PathBuf,
     /// Where to write the model; `-` is standard output [default: the input with `.onnx`]

@@ -162,7 +162,7 @@ impl<'s> Parser<'s> {
             return false;
         }
         let Some(Foreign { what, remedy, at }) = self.source.foreign() else { return true };
-        let at = Span::new(*at, at + 1);
+        let at = Span::new(*at, (at + 1).min(self.source.bytes().len()));
         self.diagnostics.push(NotStableHlo { what, remedy: *remedy, at });
         false
     }

@@ -81,8 +81,7 @@ const OPS: &[Remedy] = &[
     Remedy {
         names: &["vhlo.*"],
         origin: "VHLO is the dialect of portable artifacts",
-        cure: "print StableHLO, `jax.jit(f).lower(x).as_text()`; a portable artifact becomes text with \
-               `stablehlo-translate --deserialize`",
+        cure: "print StableHLO, `jax.jit(f).lower(x).as_text()`; a portable artifact is read as it is",
     },
     Remedy {
         names: &["tf.*", "tfl.*"],

@@ -128,7 +128,7 @@ diagnostics! {
 
     /// There is no function to convert.
     ///
-    /// The text is empty, or contains only modules and comments. A model is made from a `func.func`.
+    /// The text contains only modules and comments. A model is made from a `func.func`.
     ///
     /// An example that triggers it:
     ///
