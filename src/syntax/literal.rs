@@ -193,17 +193,15 @@ impl Parser<'_> {
             return Some(Data::Source(digits));
         }
         let mut bytes = vec![0; found];
-        if const_hex::decode_to_slice(&self.source.bytes()[digits], &mut bytes).is_err() {
+        if const_hex::decode_to_slice(&self.source.bytes()[digits.clone()], &mut bytes).is_err() {
             self.bad_literal("a character that is not a hexadecimal digit", span, ty_at);
             return None;
         }
+        self.source.leave(digits);
         if element == Element::Bool {
             bytes.iter_mut().for_each(|byte| *byte = u8::from(*byte != 0));
         }
-        if count > 0 && bytes.chunks_exact(width).all(|chunk| chunk == &bytes[..width]) {
-            return Some(Data::Splat(bytes[..width].iter().copied().collect()));
-        }
-        Some(Data::Bytes(bytes.into()))
+        Some(copied(&bytes, width))
     }
 
     /// `dense_resource<key> : type`: the digits are at the end of the file, after four bytes of alignment, or the bytes are
@@ -219,13 +217,13 @@ impl Parser<'_> {
     pub(super) fn resource_of(&mut self, key: Text<'_>, ty: TypeId, ty_at: Span) -> Option<Attribute> {
         if let Some(blob) = self.source.blob(key.text.trim()) {
             let tensor = self.module.tensor_type(ty);
-            let length = tensor.and_then(|tensor| count_of(tensor)?.checked_mul(tensor.element.bytes()));
+            let width = tensor.map_or(0, |tensor| tensor.element.bytes());
+            let length = tensor.and_then(|tensor| count_of(tensor)?.checked_mul(width));
             if length != Some(blob.len()) {
                 self.bad_literal("its length does not match its type", key.span(), ty_at);
                 return None;
             }
-            let data =
-                if blob.len() <= COPIED { Data::Bytes(blob.bytes().into()) } else { Data::Mapped(blob) };
+            let data = if blob.len() <= COPIED { copied(&blob.bytes(), width) } else { Data::Mapped(blob) };
             return Some(Attribute::Dense(self.module.add_constant(Constant { ty, data })));
         }
         let Some(digits) = self.resources.get(key.text.trim()).cloned() else {
@@ -248,6 +246,16 @@ impl Parser<'_> {
         }
         let data = self.digits(digits.start + 8..digits.end, tensor.element, count, ty_at)?;
         Some(Attribute::Dense(self.module.add_constant(Constant { ty, data })))
+    }
+}
+
+/// Elements of this many bytes each, in the one form of their values.
+fn copied(bytes: &[u8], width: usize) -> Data {
+    match bytes.get(..width) {
+        Some(first) if width > 0 && bytes.chunks_exact(width).all(|element| element == first) => {
+            Data::Splat(first.iter().copied().collect())
+        }
+        _ => Data::Bytes(bytes.into()),
     }
 }
 
