@@ -9,7 +9,7 @@ use pest::iterators::Pair;
 use std::ops::Range;
 
 /// Constants of at most this many bytes are copied, so that passes read them, and those of a text as those of bytecode.
-const COPIED: usize = 1 << 16;
+const COPIED: usize = 1 << 12;
 
 impl Parser<'_> {
     /// `dense<...> : type`.
