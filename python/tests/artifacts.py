@@ -245,7 +245,7 @@ class Worker:
             self.send({"done": version})
 
     def outcomes(self, name: str, text: str, version: str, settings: Settings) -> Iterator[tuple[str, str]]:
-        """What there is to say about the artifact of one version."""
+        """The outcomes for one version."""
         from jaxlib.mlir import ir
         from jaxlib.mlir.dialects import stablehlo
 
@@ -294,7 +294,7 @@ class Worker:
         return str(module.operation.get_asm(enable_debug_info=True, large_elements_limit=None))
 
     def damaged(self, artifact: bytes) -> Iterator[tuple[str, str]]:
-        """What there is to say about a damaged artifact, on which nothing may crash.
+        """The outcomes for a damaged artifact, on which nothing may crash.
 
         MLIR's own reader may crash on it, so MLIR does not read it.
         """

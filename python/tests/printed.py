@@ -5,7 +5,7 @@
 
 A text that MLIR parses and verifies is printed without passes, and after each pass before `lower`. MLIR must parse and verify
 these modules too. Only after a pass they may contain ops that it does not know, of the dialect `hlo2onnx`. Files may contain
-several cases, and options in their first lines, as those of `fixtures` do. Texts that MLIR refuses to begin with are skipped.
+several cases, and options in their first lines, as those of `fixtures` do. A text that MLIR itself refuses is skipped.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ class Worker:
         self.process: subprocess.Popen[str] | None = None
 
     def fault(self, text: str, unknown_ops: bool) -> str | None:
-        """What MLIR says against a module, or nothing."""
+        """MLIR's error for a module, or nothing."""
         return self._answer("parse", text, unknown_ops)
 
     def run(self, arguments: list[str]) -> tuple[int, str, str]:

@@ -23,14 +23,12 @@ BATCHES = (2, 3)
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """A module with the shapes of its inputs without the batch. Inputs of integers are below `below`."""
+    """A module with the shapes of its inputs without the batch."""
 
     module: nn.Module
     shapes: tuple[tuple[int, ...], ...]
     below: int | None = None
-    """The inputs are integers, and below this."""
-    static: bool = False
-    """The program does not allow a symbolic batch."""
+    """The inputs are integers below this."""
     tolerance: float = 1e-4
 
     def specs(self, batch: Any) -> list[jax.ShapeDtypeStruct]:
@@ -379,16 +377,12 @@ EXAMPLES = {
 def test_exports_of_modules(name):
     example = EXAMPLES[name]
     program = example.program()
-    batches = [None] if not example.static else BATCHES
-    for size in batches:
-        batch = export.symbolic_shape("batch")[0] if size is None else size
-        exported = export.export(program)(*example.specs(batch))
-        data = bytes(exported.serialize())
-        model = hlo2onnx.convert(data)
-        onnx.checker.check_model(model, full_check=True)
-        assert names(model.graph.input) == example.parameters()
-        assert shapes(model.graph.input) == [("batch" if size is None else size, *shape) for shape in example.shapes]
-        assert {shape[0] for shape in shapes(model.graph.output)} == {"batch" if size is None else size}
-        assert hlo2onnx.convert(exported.mlir_module()) == model
-        for count in BATCHES if size is None else [size]:
-            agree(program, model, *example.inputs(count), rtol=example.tolerance, atol=example.tolerance)
+    exported = export.export(program)(*example.specs(export.symbolic_shape("batch")[0]))
+    model = hlo2onnx.convert(bytes(exported.serialize()))
+    onnx.checker.check_model(model, full_check=True)
+    assert names(model.graph.input) == example.parameters()
+    assert shapes(model.graph.input) == [("batch", *shape) for shape in example.shapes]
+    assert {shape[0] for shape in shapes(model.graph.output)} == {"batch"}
+    assert hlo2onnx.convert(exported.mlir_module()) == model
+    for count in BATCHES:
+        agree(program, model, *example.inputs(count), rtol=example.tolerance, atol=example.tolerance)

@@ -47,7 +47,7 @@ pub fn print_after(requested: &[String], pass: &Pass, text: impl FnOnce() -> Str
     }
 }
 
-/// The message for a name in `--print-after` that is no pass.
+/// The message for a name in `--print-after` that is not a pass.
 pub fn unknown_to_print_after(requested: &[String]) -> Option<String> {
     let unknown = requested.iter().find(|name| *name != "all" && pass::find(name).is_none());
     unknown.map(|name| unknown_pass(name))

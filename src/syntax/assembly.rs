@@ -167,7 +167,7 @@ const ROWS: &[AssemblyFormat] = &[
         &[(
             "allowed_direction",
             "allowed_direction",
-            ClauseKind::Place(&["NONE", "FORWARD", "BACKWARD", "BOTH"]),
+            ClauseKind::EnumNumber(&["NONE", "FORWARD", "BACKWARD", "BOTH"]),
         )],
     ),
     collective(sdy::REDUCE_SCATTER),

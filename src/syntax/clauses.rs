@@ -27,7 +27,7 @@ pub(super) enum ClauseKind {
     /// `precision = [DEFAULT, HIGH]` as an array of enumerations of this kind.
     Words(&'static str),
     /// `allowed_direction=FORWARD` as `1 : i32`, the place of the word in this list.
-    Place(&'static [&'static str]),
+    EnumNumber(&'static [&'static str]),
     /// Any attribute in its usual form.
     Plain,
     /// `out_sharding=<@mesh, [{}]>` as an opaque attribute with this prefix.
@@ -58,7 +58,7 @@ impl<'s> Parser<'s> {
                     items.into_iter().map(|item| self.word_clause(kind, item)).collect();
                 Attribute::Array(items?.into())
             }
-            ClauseKind::Place(words) => {
+            ClauseKind::EnumNumber(words) => {
                 let Some(place) = words.iter().position(|word| *word == text.text) else {
                     self.expected(&format!("one of the words {}", words.join(", ")), text);
                     return None;

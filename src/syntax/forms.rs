@@ -71,6 +71,7 @@ impl<'s> Parser<'s> {
                     sdy::ALL_TO_ALL => ("params", "all_to_all_param_list"),
                     sdy::REDUCE_SCATTER => ("reduce_scatter_axes", "list_of_axis_ref_lists"),
                     sdy::SHARDED_TO_UNREDUCED => ("axes", "list_of_axis_ref_lists"),
+                    // `sdy.replicated_to_unreduced`.
                     _ => ("axes", "axis_ref_list"),
                 };
                 let axes = Attribute::Opaque(format!("#sdy<{kind}{}>", axes.text).into());

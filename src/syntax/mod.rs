@@ -110,7 +110,7 @@ struct Parser<'s> {
     lenient: usize,
     /// The prefix of the names of functions in the current module.
     module_prefix: String,
-    /// How many modules without a name had contents.
+    /// The number of unnamed modules so far.
     unnamed_modules: u32,
     /// Whether the text is cut off, so that definitions at its end are missing.
     truncated: bool,

@@ -56,13 +56,13 @@ impl Printer<'_> {
                 Attribute::Integers(_, values)
                     if has_pairs && self.module.symbols.get(*name) == "padding" =>
                 {
-                    self.pairs("padding", values);
+                    self.out.push_str("padding = ");
+                    self.pairs(values);
                 }
-                Attribute::Dense(id) if self.is_list_in_mhlo(op, *name, *id) => {
-                    let element = self.module.tensor_type(self.module.constant(*id).ty).map(|ty| ty.element);
-                    let values = self.module.integers(value).unwrap_or_default();
-                    self.entry(*name, &Attribute::Integers(element.unwrap_or(Element::I64), values.into()));
-                }
+                Attribute::Dense(id) => match self.array_in_stablehlo(op, *name, *id) {
+                    Some(array) => self.entry(*name, &array),
+                    None => self.entry(*name, value),
+                },
                 _ => self.entry(*name, value),
             }
         }
@@ -70,22 +70,26 @@ impl Printer<'_> {
         self.dialect = Dialect::Other;
     }
 
-    /// Whether an attribute is a list that MHLO, and older versions of StableHLO, have as elements of a tensor.
-    fn is_list_in_mhlo(&self, op: &Op, name: Symbol, id: ConstantId) -> bool {
+    /// The array of a list that MHLO, and older versions of StableHLO, have as the elements of a tensor. Attributes of the
+    /// user's have a dot in their names.
+    fn array_in_stablehlo(&self, op: &Op, name: Symbol, id: ConstantId) -> Option<Attribute> {
         let name = self.module.symbols.get(name);
-        let ty = self.module.tensor_type(self.module.constant(id).ty);
-        matches!(self.dialect, Dialect::StableHlo | Dialect::Chlo)
+        let ty = self.module.tensor_type(self.module.constant(id).ty)?;
+        let is_array = matches!(self.dialect, Dialect::StableHlo | Dialect::Chlo)
             && op.name != stablehlo::CUSTOM_CALL
             && name != "value"
             && !name.contains('.')
-            && ty.is_some_and(|ty| ty.rank() == 1 && matches!(ty.element, Element::I64 | Element::Bool))
+            && ty.rank() == 1
+            && matches!(ty.element, Element::I64 | Element::Bool);
+        let values = self.module.integers(&Attribute::Dense(id)).filter(|_| is_array)?;
+        Some(Attribute::Integers(ty.element, values.into()))
     }
 
-    /// A list that is a table of pairs in MLIR.
-    fn pairs(&mut self, name: &str, values: &[i64]) {
+    /// Prints a list as a tensor of pairs.
+    fn pairs(&mut self, values: &[i64]) {
         let rows: Vec<String> = values.chunks(2).map(|row| format!("{row:?}")).collect();
         let rows = if rows.is_empty() { String::new() } else { format!("[{}]", rows.join(", ")) };
-        let _ = write!(self.out, "{name} = dense<{rows}> : tensor<{}x2xi64>", values.len() / 2);
+        let _ = write!(self.out, "dense<{rows}> : tensor<{}x2xi64>", values.len() / 2);
     }
 
     pub(super) fn dictionary(&mut self, attributes: &Attributes) {
@@ -111,8 +115,8 @@ impl Printer<'_> {
         }
     }
 
-    /// The dialect of an attribute: an op that StableHLO or CHLO took over from MHLO has attributes of its new dialect.
-    fn current<'t>(&self, dialect: &'t str) -> &'t str {
+    /// The dialect of an attribute: an op that moved from MHLO to StableHLO or CHLO has attributes of its new dialect.
+    fn renamed_dialect<'t>(&self, dialect: &'t str) -> &'t str {
         match self.dialect {
             Dialect::StableHlo if dialect == "mhlo" => "stablehlo",
             Dialect::Chlo if dialect == "mhlo" => "chlo",
@@ -215,7 +219,7 @@ impl Printer<'_> {
             Attribute::Struct(name, fields) => {
                 let name = self.module.symbols.get(*name);
                 let (dialect, kind) = name.split_once('.').unwrap_or(("", name));
-                let _ = write!(self.out, "#{}.{kind}<", self.current(dialect));
+                let _ = write!(self.out, "#{}.{kind}<", self.renamed_dialect(dialect));
                 // Without the word MLIR reads `[b, f, 0]x[o, i, 0]->[b, f, 0]`.
                 self.out.push_str(if name.ends_with(".conv") { "raw " } else { "" });
                 for (index, (name, value)) in fields.iter().enumerate() {
@@ -229,7 +233,7 @@ impl Printer<'_> {
             Attribute::Enum { dialect, kind, value } => {
                 let symbols = &self.module.symbols;
                 let (dialect, kind, value) = (symbols.get(*dialect), symbols.get(*kind), symbols.get(*value));
-                let _ = write!(self.out, "#{}<{kind} {value}>", self.current(dialect));
+                let _ = write!(self.out, "#{}<{kind} {value}>", self.renamed_dialect(dialect));
             }
             Attribute::Opaque(text) => self.out.push_str(text),
         }

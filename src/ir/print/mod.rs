@@ -1,4 +1,4 @@
-//! Prints a module as MLIR text in generic form, which the parser reads back.
+//! Prints a module as MLIR text in generic form. MLIR reads it, and so does the parser but for the ops of `own`.
 
 mod attribute;
 mod location;

@@ -1,4 +1,4 @@
-//! Ops of our own dialect, where a module has something that MLIR does not.
+//! Prints what MLIR would refuse as ops of the dialect `hlo2onnx`. The parser does not read them back.
 
 use super::Printer;
 use crate::ir::{Attribute, Dialect, Element, OpId, RegionId, ValueId, builtin, stablehlo};

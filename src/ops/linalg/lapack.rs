@@ -432,7 +432,7 @@ impl Layouts<'_, '_> {
                 }
                 Some(layouts) => {
                     let mut layout = self.cx.module.integers(&layouts[index]).unwrap_or_default();
-                    // The parts of a packed value.
+                    // The pass `complex` added the axis of the parts.
                     if layout.len() == rank + 1 && layout.first() == Some(&(rank as i64)) {
                         layout.remove(0);
                     }

@@ -66,7 +66,9 @@ fn pack_layouts(cx: &mut Splitter, op: OpId, name: &str, values: &[ValueId]) {
     }
     let name = cx.module.symbols.intern(name);
     let changed = cx.module.op_mut(op).attributes.iter_mut().find(|(own, _)| *own == name);
-    changed.into_iter().for_each(|(_, own)| *own = Attribute::Array(layouts.clone()));
+    if let Some((_, own)) = changed {
+        *own = Attribute::Array(layouts);
+    }
 }
 
 /// Returns packed values, or parts if the region's op works on parts.
