@@ -2,9 +2,10 @@
 
 use super::Outbox;
 use super::document::Document;
+use super::python::PythonFiles;
 use super::report::{self, Presentation};
 use crate::{Options, compile};
-use gen_lsp_types::LspNotificationMethod;
+use gen_lsp_types::{LspNotificationMethod, PublishDiagnosticsParams};
 use lsp_server::{Message, Notification};
 use std::collections::BTreeMap;
 use std::io;
@@ -15,12 +16,17 @@ use std::time::{Duration, Instant};
 /// How long the keys must rest before a text is checked.
 const REST: Duration = Duration::from_millis(200);
 
-/// A text to check.
-pub(super) struct Job {
-    /// The version; checking ends early when there is a newer one.
-    pub(super) document: Arc<Document>,
-    /// Whether it is being typed, so that the next version is likely to follow.
-    pub(super) is_edit: bool,
+/// What the thread does with a text.
+pub(super) enum Job {
+    /// Check it.
+    Check {
+        /// The version; checking ends early when there is a newer one.
+        document: Arc<Document>,
+        /// Whether it is being typed, so that the next version is likely to follow.
+        is_edit: bool,
+    },
+    /// Remove its diagnostics from files of Python: it was closed.
+    Close(Arc<Document>),
 }
 
 /// Checks the newest version of each text and publishes its diagnostics, until there are no more jobs.
@@ -35,6 +41,7 @@ pub(super) fn run(
 ) -> io::Result<()> {
     // Which texts wait, and until when.
     let mut waiting: BTreeMap<String, (Instant, Arc<Document>)> = BTreeMap::new();
+    let mut python = PythonFiles::default();
     loop {
         let now = Instant::now();
         let due = waiting.values().map(|(due, _)| *due).min();
@@ -43,7 +50,11 @@ pub(super) fn run(
             Some(due) => jobs.recv_timeout(due.saturating_duration_since(now)),
         };
         match job {
-            Ok(Job { document, is_edit }) => {
+            Ok(Job::Close(document)) => {
+                waiting.remove(&document.uri.0);
+                publish(python.replace(&document.uri.0, BTreeMap::new()), send)?;
+            }
+            Ok(Job::Check { document, is_edit }) => {
                 let due = Instant::now() + if is_edit { REST } else { Duration::ZERO };
                 waiting.insert(document.uri.0.clone(), (due, document));
             }
@@ -52,7 +63,7 @@ pub(super) fn run(
                 let now = Instant::now();
                 let next = waiting.iter().find(|(_, (due, _))| *due <= now).map(|(name, _)| name.clone());
                 if let Some((_, document)) = next.and_then(|name| waiting.remove(&name)) {
-                    check(&document, options, presentation, send)?;
+                    check(&document, options, presentation, &mut python, send)?;
                 }
             }
         }
@@ -63,6 +74,7 @@ fn check(
     document: &Document,
     options: &Options,
     presentation: &Presentation,
+    python: &mut PythonFiles,
     send: &Outbox,
 ) -> io::Result<()> {
     if document.is_superseded() {
@@ -71,9 +83,13 @@ fn check(
     let diagnostics = compile::check(document.source(), options, || document.is_superseded());
     let Some(diagnostics) = diagnostics else { return Ok(()) };
     let report = report::report(document, &diagnostics, presentation);
-    let message = Message::Notification(Notification::new(
-        LspNotificationMethod::TextDocumentPublishDiagnostics.to_string(),
-        report,
-    ));
-    document.publish(|| send(message))
+    let in_python = report::in_python(document, &diagnostics, presentation);
+    document.publish(|| publish([report].into_iter().chain(python.replace(&document.uri.0, in_python)), send))
+}
+
+fn publish(reports: impl IntoIterator<Item = PublishDiagnosticsParams>, send: &Outbox) -> io::Result<()> {
+    reports.into_iter().try_for_each(|report| {
+        let method = LspNotificationMethod::TextDocumentPublishDiagnostics.to_string();
+        send(Message::Notification(Notification::new(method, report)))
+    })
 }

@@ -316,7 +316,8 @@ pub(super) fn references(document: &Document, token: SyntaxToken) -> Vec<Span> {
     found
 }
 
-fn split_name(kind: TokenKind, text: &[u8]) -> (&[u8], u32) {
+/// A name without the number of a result, and that number.
+pub(super) fn split_name(kind: TokenKind, text: &[u8]) -> (&[u8], u32) {
     if kind == TokenKind::Value { split(text) } else { (text, 0) }
 }
 

@@ -7,13 +7,21 @@
 //!
 //! It takes a connection and does no I/O of its own.
 
+mod calls;
 mod check;
+mod code_actions;
+mod completion;
 mod definition;
 mod document;
+mod folding;
 mod fragment;
 mod hover;
+mod inlay_hints;
 mod position;
+mod python;
+mod rename;
 mod report;
+mod semantic_tokens;
 mod summary;
 mod symbols;
 mod token;
@@ -25,10 +33,12 @@ use crate::Options;
 use check::Job;
 use document::Document;
 use gen_lsp_types::{
-    CancelParams, DidChangeTextDocumentParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
-    DidSaveTextDocumentParams, Id, InitializeParams, LogMessageNotification, LogMessageParams,
-    LspNotificationMethod, MessageType, PublishDiagnosticsNotification, PublishDiagnosticsParams,
-    ServerCapabilities, TextDocumentSyncKind, TextDocumentSyncOptions, Uri, WorkspaceFolders,
+    CancelParams, CodeActionKind, CodeActionOptions, CompletionOptions, DidChangeTextDocumentParams,
+    DidCloseTextDocumentParams, DidOpenTextDocumentParams, DidSaveTextDocumentParams, Id, InitializeParams,
+    LogMessageNotification, LogMessageParams, LspNotificationMethod, MessageType,
+    PublishDiagnosticsNotification, PublishDiagnosticsParams, RenameOptions, SemanticTokensLegend,
+    SemanticTokensOptions, ServerCapabilities, TextDocumentSyncKind, TextDocumentSyncOptions, Uri,
+    WorkspaceFolders,
 };
 use lsp_server::{Connection, ErrorCode, Message, Notification, ProtocolError, Request, RequestId, Response};
 use question::{Ask, Canceled};
@@ -114,6 +124,36 @@ fn capabilities() -> ServerCapabilities {
         definition_provider: Some(true.into()),
         references_provider: Some(true.into()),
         document_symbol_provider: Some(true.into()),
+        code_action_provider: Some(
+            CodeActionOptions {
+                code_action_kinds: Some(vec![CodeActionKind::QuickFix]),
+                ..CodeActionOptions::default()
+            }
+            .into(),
+        ),
+        completion_provider: Some(CompletionOptions {
+            trigger_characters: Some(completion::TRIGGERS.map(str::to_owned).into()),
+            ..CompletionOptions::default()
+        }),
+        call_hierarchy_provider: Some(true.into()),
+        inlay_hint_provider: Some(true.into()),
+        document_highlight_provider: Some(true.into()),
+        folding_range_provider: Some(true.into()),
+        rename_provider: Some(
+            RenameOptions { prepare_provider: Some(true), ..RenameOptions::default() }.into(),
+        ),
+        semantic_tokens_provider: Some(
+            SemanticTokensOptions {
+                legend: SemanticTokensLegend {
+                    token_types: semantic_tokens::LEGEND.map(str::to_owned).into(),
+                    token_modifiers: Vec::new(),
+                },
+                range: Some(true.into()),
+                full: Some(true.into()),
+                ..SemanticTokensOptions::default()
+            }
+            .into(),
+        ),
         ..ServerCapabilities::default()
     }
 }
@@ -132,7 +172,7 @@ fn presentation(parameters: &InitializeParams) -> Presentation {
         related: published
             .and_then(|published| published.diagnostics_capabilities.related_information)
             .unwrap_or(false),
-        root: root.and_then(|root| report::path_of(&root.0)),
+        root: root.and_then(|root| python::path_of(&root.0)),
     }
 }
 
@@ -241,6 +281,7 @@ impl Server<'_> {
         let uri = parameters.text_document.uri;
         if let Some(document) = self.documents.remove(&uri.0) {
             document.supersede();
+            self.jobs.send(Job::Close(document)).map_err(|_| Failure::Server(Error::Fault))?;
         }
         let none = PublishDiagnosticsParams { uri, diagnostics: Vec::new(), version: None };
         self.notify::<PublishDiagnosticsNotification>(none).map_err(Failure::Server)
@@ -269,7 +310,7 @@ impl Server<'_> {
     }
 
     fn check(&self, document: Arc<Document>, is_edit: bool) -> Result<(), Failure> {
-        self.jobs.send(Job { document, is_edit }).map_err(|_| Failure::Server(Error::Fault))
+        self.jobs.send(Job::Check { document, is_edit }).map_err(|_| Failure::Server(Error::Fault))
     }
 
     fn log(&self, message: String) -> Result<(), Error> {

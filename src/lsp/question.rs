@@ -1,18 +1,27 @@
 //! The thread that answers questions about a text.
 
 use super::document::Document;
-use super::{Outbox, Refused, definition, hover, symbols};
+use super::{
+    Outbox, Refused, calls, code_actions, completion, definition, folding, hover, inlay_hints, rename,
+    semantic_tokens, symbols,
+};
 use crate::Options;
 use crate::source::Span;
 use gen_lsp_types::{
-    BaseSymbolInformation, Definition, DefinitionParams, DefinitionResponse, DocumentSymbol,
-    DocumentSymbolParams, DocumentSymbolResponse, Hover, HoverParams, Location, LspRequestMethod,
-    MarkupContent, MarkupKind, Position, ReferenceParams, SymbolInformation, TextDocumentPositionParams, Uri,
+    BaseSymbolInformation, CallHierarchyIncomingCallsParams, CallHierarchyItem,
+    CallHierarchyOutgoingCallsParams, CallHierarchyPrepareParams, CodeActionParams, CompletionParams,
+    Definition, DefinitionParams, DefinitionResponse, DocumentHighlight, DocumentHighlightKind,
+    DocumentHighlightParams, DocumentSymbol, DocumentSymbolParams, DocumentSymbolResponse,
+    FoldingRangeParams, Hover, HoverParams, InlayHintParams, Location, LspRequestMethod, MarkupContent,
+    MarkupKind, Position, PrepareRenameParams, Range, ReferenceParams, RenameParams, SemanticTokens,
+    SemanticTokensParams, SemanticTokensRangeParams, SymbolInformation, TextDocumentPositionParams, TextEdit,
+    Uri, WorkspaceEdit,
 };
 use lsp_server::{ErrorCode, Request, RequestId, Response};
 use rustc_hash::FxHashSet;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::HashMap;
 use std::io;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,6 +41,17 @@ enum About {
     Definition(Position),
     References { position: Position, with_declaration: bool },
     Symbols,
+    Completion(Position),
+    InlayHints(Range),
+    Callable(Position),
+    Incoming(Box<CallHierarchyItem>),
+    Outgoing(Box<CallHierarchyItem>),
+    CodeActions(Vec<gen_lsp_types::Diagnostic>),
+    Highlights(Position),
+    FoldingRanges,
+    RenamedRange(Position),
+    Rename { position: Position, name: String },
+    SemanticTokens(Option<Range>),
 }
 
 impl Ask {
@@ -60,6 +80,59 @@ impl Ask {
                 let (uri, position) = place(parameters.text_document_position_params);
                 let with_declaration = parameters.context.include_declaration;
                 (uri, About::References { position, with_declaration })
+            }
+            LspRequestMethod::TextDocumentCompletion => {
+                let parameters: CompletionParams = parameters(request.params)?;
+                let (uri, position) = place(parameters.text_document_position_params);
+                (uri, About::Completion(position))
+            }
+            LspRequestMethod::TextDocumentInlayHint => {
+                let parameters: InlayHintParams = parameters(request.params)?;
+                (parameters.text_document.uri, About::InlayHints(parameters.range))
+            }
+            LspRequestMethod::TextDocumentPrepareCallHierarchy => {
+                let parameters: CallHierarchyPrepareParams = parameters(request.params)?;
+                let (uri, position) = place(parameters.text_document_position_params);
+                (uri, About::Callable(position))
+            }
+            LspRequestMethod::CallHierarchyIncomingCalls => {
+                let parameters: CallHierarchyIncomingCallsParams = parameters(request.params)?;
+                (parameters.item.uri.clone(), About::Incoming(parameters.item.into()))
+            }
+            LspRequestMethod::CallHierarchyOutgoingCalls => {
+                let parameters: CallHierarchyOutgoingCallsParams = parameters(request.params)?;
+                (parameters.item.uri.clone(), About::Outgoing(parameters.item.into()))
+            }
+            LspRequestMethod::TextDocumentCodeAction => {
+                let parameters: CodeActionParams = parameters(request.params)?;
+                (parameters.text_document.uri, About::CodeActions(parameters.context.diagnostics))
+            }
+            LspRequestMethod::TextDocumentDocumentHighlight => {
+                let parameters: DocumentHighlightParams = parameters(request.params)?;
+                let (uri, position) = place(parameters.text_document_position_params);
+                (uri, About::Highlights(position))
+            }
+            LspRequestMethod::TextDocumentFoldingRange => {
+                let parameters: FoldingRangeParams = parameters(request.params)?;
+                (parameters.text_document.uri, About::FoldingRanges)
+            }
+            LspRequestMethod::TextDocumentPrepareRename => {
+                let parameters: PrepareRenameParams = parameters(request.params)?;
+                let (uri, position) = place(parameters.text_document_position_params);
+                (uri, About::RenamedRange(position))
+            }
+            LspRequestMethod::TextDocumentRename => {
+                let parameters: RenameParams = parameters(request.params)?;
+                let (uri, position) = place(parameters.text_document_position_params);
+                (uri, About::Rename { position, name: parameters.new_name })
+            }
+            LspRequestMethod::TextDocumentSemanticTokensFull => {
+                let parameters: SemanticTokensParams = parameters(request.params)?;
+                (parameters.text_document.uri, About::SemanticTokens(None))
+            }
+            LspRequestMethod::TextDocumentSemanticTokensRange => {
+                let parameters: SemanticTokensRangeParams = parameters(request.params)?;
+                (parameters.text_document.uri, About::SemanticTokens(Some(parameters.range)))
             }
             LspRequestMethod::TextDocumentDocumentSymbol => {
                 let parameters: DocumentSymbolParams = parameters(request.params)?;
@@ -115,13 +188,39 @@ pub(super) fn run(
 
 fn answer(ask: &Ask, options: &Options, is_nested: bool) -> Result<serde_json::Value, Refused> {
     let document = &*ask.document;
-    match ask.about {
-        About::Hover(position) => value(hover_at(document, position, options)),
-        About::Definition(position) => value(definition_at(document, position)),
-        About::References { position, with_declaration } => {
+    match &ask.about {
+        &About::Hover(position) => value(hover_at(document, position, options)),
+        &About::Definition(position) => value(definition_at(document, position)),
+        &About::References { position, with_declaration } => {
             value(references_at(document, position, with_declaration))
         }
         About::Symbols => value(outline(document, is_nested)),
+        &About::Completion(position) => value(completion::completion(document, position)),
+        About::InlayHints(range) => {
+            value(inlay_hints::inlay_hints(document, lines_of(document, Some(range)), options))
+        }
+        &About::Callable(position) => value(calls::prepare(document, document.offset(position))),
+        About::Incoming(function) => value(calls::incoming(document, function)),
+        About::Outgoing(function) => value(calls::outgoing(document, function)),
+        About::CodeActions(diagnostics) => value(code_actions::code_actions(document, diagnostics)),
+        &About::Highlights(position) => value(highlights_at(document, position)),
+        About::FoldingRanges => value(folding::folding_ranges(document)),
+        &About::RenamedRange(position) => {
+            let span = rename::renamed_span(document, document.offset(position));
+            value(span.map(|span| document.range(span)))
+        }
+        About::Rename { position, name } => {
+            let renamed = rename::rename(document, document.offset(*position), name);
+            let (spans, text) = renamed.map_err(|why| (ErrorCode::RequestFailed, why))?;
+            let edit = |span| TextEdit { range: document.range(span), new_text: text.clone() };
+            let edits = spans.into_iter().map(edit).collect();
+            let changes = Some(HashMap::from([(document.uri.clone(), edits)]));
+            value(WorkspaceEdit { changes, ..WorkspaceEdit::default() })
+        }
+        About::SemanticTokens(range) => {
+            let data = semantic_tokens::semantic_tokens(document, lines_of(document, range.as_ref()));
+            value(SemanticTokens { result_id: None, data })
+        }
     }
 }
 
@@ -147,6 +246,22 @@ fn references_at(document: &Document, position: Position, with_declaration: bool
     let mut found = definition::references(document, token);
     found.retain(|&span| with_declaration || span != declared);
     Some(found.into_iter().map(|span| location(document, span)).collect())
+}
+
+/// The lines of a range, or of the whole text.
+fn lines_of(document: &Document, range: Option<&Range>) -> Span {
+    let Some(range) = range else { return Span::new(0, document.source().bytes().len()) };
+    let start = document.offset(Position { line: range.start.line, character: 0 });
+    Span::new(start, document.offset(range.end).max(start))
+}
+
+fn highlights_at(document: &Document, position: Position) -> Option<Vec<DocumentHighlight>> {
+    let token = definition::name_at(document, document.offset(position))?;
+    let declared = definition::definition(document, token)?.name;
+    let kind =
+        |span| if span == declared { DocumentHighlightKind::Write } else { DocumentHighlightKind::Read };
+    let highlight = |span| DocumentHighlight { range: document.range(span), kind: Some(kind(span)) };
+    Some(definition::references(document, token).into_iter().map(highlight).collect())
 }
 
 fn outline(document: &Document, is_nested: bool) -> DocumentSymbolResponse {
