@@ -3,7 +3,7 @@
 use super::document::Document;
 use super::token::{SyntaxToken, TokenKind, Tokens};
 use crate::source::Span;
-use gen_lsp_types::SemanticToken;
+use gen_lsp_types::{Position, SemanticToken};
 
 /// The kinds of tokens, by their numbers in answers.
 pub(super) const LEGEND: [&str; 9] =
@@ -42,6 +42,31 @@ fn is_type(text: &[u8]) -> bool {
     matches!(text, b"tensor" | b"tuple" | b"complex" | b"memref" | b"index" | b"none") || is_element(last)
 }
 
+/// A place that moves forward. To look up each place in the rope takes many times as long.
+struct Cursor {
+    offset: usize,
+    position: Position,
+}
+
+impl Cursor {
+    /// Moves to an offset, and returns its position.
+    fn advance(&mut self, bytes: &[u8], offset: usize) -> Position {
+        for at in self.offset..offset {
+            match bytes[at] {
+                // Before `\n`, this is not the end of a line.
+                b'\r' if bytes.get(at + 1) == Some(&b'\n') => {}
+                b'\n' | b'\r' => self.position = Position { line: self.position.line + 1, character: 0 },
+                // The first byte of a character in UTF-8 tells its length in UTF-16.
+                0x80..0xC0 => {}
+                0xF0.. => self.position.character += 2,
+                _ => self.position.character += 1,
+            }
+        }
+        self.offset = offset;
+        self.position
+    }
+}
+
 /// The tokens of a part of a text, which begins where a line does.
 pub(super) fn semantic_tokens(document: &Document, part: Span) -> Vec<SemanticToken> {
     let source = document.source();
@@ -49,19 +74,21 @@ pub(super) fn semantic_tokens(document: &Document, part: Span) -> Vec<SemanticTo
     let mut tokens: Vec<SemanticToken> = Vec::new();
     let (mut line, mut start) = (0, 0);
     let mut before = None;
+    let mut cursor = Cursor { offset: part.start, position: document.range(part).start };
     for SyntaxToken { kind, span } in Tokens::new(source, part) {
         let after = bytes[span.end..].iter().find(|byte| **byte != b' ').copied();
         if let Some(token_type) = kind_of(&bytes[span.range()], kind, before, after) {
-            let range = document.range(span);
-            let is_same_line = !tokens.is_empty() && range.start.line == line;
+            let first = cursor.advance(bytes, span.start);
+            let end = cursor.advance(bytes, span.end);
+            let is_same_line = !tokens.is_empty() && first.line == line;
             tokens.push(SemanticToken {
-                delta_line: range.start.line - line,
-                delta_start: range.start.character - if is_same_line { start } else { 0 },
-                length: range.end.character - range.start.character,
+                delta_line: first.line - line,
+                delta_start: first.character - if is_same_line { start } else { 0 },
+                length: end.character.saturating_sub(first.character),
                 token_type,
                 token_modifiers_bitset: 0,
             });
-            (line, start) = (range.start.line, range.start.character);
+            (line, start) = (first.line, first.character);
         }
         before = Some(kind);
     }
