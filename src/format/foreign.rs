@@ -27,7 +27,7 @@ pub enum FileRemedy {
     WriteProgram,
     /// For base64, hexadecimal, and literals of Python: write the bytes.
     WriteBytes,
-    /// For UTF-16.
+    /// For UTF-16 and UTF-32.
     ConvertUtf16,
     /// For a text with bytes that are not UTF-8.
     WriteUtf8,
@@ -72,6 +72,7 @@ const PICKLE: (&str, FileRemedy) = ("a Python pickle", FileRemedy::LoadPickle);
 
 /// The first bytes of files, and what they are.
 const HEADS: &[(&[u8], (&str, FileRemedy))] = &[
+    (b"\xFF\xFE\0\0", ("UTF-32 text", FileRemedy::ConvertUtf16)),
     (b"\xFF\xFE", UTF16),
     (b"\xFE\xFF", UTF16),
     (b"\x1F\x8B", ("a gzip file", FileRemedy::Decompress)),
@@ -130,8 +131,8 @@ pub fn foreign(file: &[u8]) -> Option<Foreign> {
         ("an HLO protocol buffer", FileRemedy::WriteStableHlo)
     } else if !head.contains(&0) {
         return None;
-    } else if is_utf16(head) {
-        UTF16
+    } else if let Some(text) = utf16(head) {
+        text
     } else if has("ML\u{FFFD}R".as_bytes()) {
         ("bytecode that was decoded as text", FileRemedy::WriteBinary)
     } else if has(b"StableHLO_v") {
@@ -143,7 +144,7 @@ pub fn foreign(file: &[u8]) -> Option<Foreign> {
 }
 
 /// ASCII characters in UTF-16 without a mark: every second byte is zero.
-fn is_utf16(head: &[u8]) -> bool {
+fn utf16(head: &[u8]) -> Option<(&'static str, FileRemedy)> {
     let start = &head[..head.len().min(64) & !1];
     let is_ascii = |&byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
     let halves = |even: usize| {
@@ -151,7 +152,11 @@ fn is_utf16(head: &[u8]) -> bool {
         let mut zeros = start.iter().skip(1 - even).step_by(2);
         characters.all(is_ascii) && zeros.all(|&byte| byte == 0)
     };
-    start.len() >= 4 && (halves(0) || halves(1))
+    match (start.len() >= 4, halves(0), halves(1)) {
+        (true, true, _) => Some(("UTF-16LE text", FileRemedy::ConvertUtf16)),
+        (true, _, true) => Some(("UTF-16BE text", FileRemedy::ConvertUtf16)),
+        _ => None,
+    }
 }
 
 /// The length of the header as eight bytes, and the header in JSON.
@@ -208,8 +213,8 @@ mod tests {
     fn binary_formats() {
         let cases: &[(&[u8], &str)] = &[
             (b"\xFF\xFEm\0o\0d\0", "UTF-16 text"),
-            (b"m\0o\0d\0u\0", "UTF-16 text"),
-            (b"\0m\0o\0d\0u", "UTF-16 text"),
+            (b"m\0o\0d\0u\0", "UTF-16LE text"),
+            (b"\0m\0o\0d\0u", "UTF-16BE text"),
             (b"BZh91AY", "a bzip2 file"),
             (b"\x80\x04\x95\0", "a Python pickle"),
             (b"\x10\0\0\0\0\0\0\0{\"w\":{}}", "a safetensors file of weights"),

@@ -42,9 +42,7 @@ pub(super) fn spool(stream: impl Read, limit: Limit) -> io::Result<File> {
     let limit = limit.of_streams();
     match Compression::of(stream.fill_buf()?) {
         None => copy(stream, &mut file, limit, limit)?,
-        Some(Compression::Gzip) => {
-            copy(flate2::bufread::MultiGzDecoder::new(stream), &mut file, limit, limit)?
-        }
+        Some(Compression::Gzip) => unpack_members(stream, &mut file, limit)?,
         Some(Compression::Zstandard) => unpack_frames(stream, &mut file, limit)?,
     };
     file.flush()?;
@@ -56,6 +54,28 @@ pub(super) fn spool(stream: impl Read, limit: Limit) -> io::Result<File> {
 fn copy(stream: impl Read, file: &mut File, left: u64, limit: u64) -> io::Result<u64> {
     let copied = io::copy(&mut stream.take(left.saturating_add(1)), file)?;
     if copied > left { Err(TooLarge { limit }.into()) } else { Ok(copied) }
+}
+
+/// All members of a gzip stream. Zeros after the last one are padding, as for `gzip` itself.
+fn unpack_members(mut stream: impl BufRead, file: &mut File, limit: u64) -> io::Result<u64> {
+    let mut written = 0;
+    loop {
+        let mut member = flate2::bufread::GzDecoder::new(stream);
+        written += copy(&mut member, file, limit - written, limit)?;
+        stream = member.into_inner();
+        loop {
+            let bytes = stream.fill_buf()?;
+            if bytes.is_empty() {
+                return Ok(written);
+            }
+            let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+            let is_padding = zeros == bytes.len();
+            stream.consume(zeros);
+            if !is_padding {
+                break;
+            }
+        }
+    }
 }
 
 /// All frames of a Zstandard stream, which may have several.
@@ -113,6 +133,8 @@ mod tests {
     #[test]
     fn members_and_frames_follow_each_other() {
         assert_eq!(unpacked(&[gzip("mod"), gzip("ule {}")].concat()).expect("gzip"), "module {}");
+        assert_eq!(unpacked(&[gzip("module {}"), vec![0; 100_000]].concat()).expect("padding"), "module {}");
+        assert!(unpacked(&[gzip("module {}"), b"text".to_vec()].concat()).is_err());
         assert_eq!(unpacked(&[zstandard("mod"), zstandard("ule {}")].concat()).expect("zstd"), "module {}");
     }
 

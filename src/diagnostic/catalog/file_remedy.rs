@@ -20,8 +20,8 @@ pub(super) fn help(remedy: FileRemedy) -> &'static str {
             "write the bytes as they are: `open(\"model.bin\", \"wb\").write(exported.serialize())`"
         }
         FileRemedy::ConvertUtf16 => {
-            "convert it to UTF-8: `iconv -f UTF-16 -t UTF-8 model.mlir > utf8.mlir`, or write it with \
-             `open(\"model.mlir\", \"w\", encoding=\"utf-8\")`"
+            "convert it to UTF-8 from the encoding named above, such as with `iconv -f UTF-16 -t UTF-8 model.mlir > \
+             utf8.mlir`, or write it with `open(\"model.mlir\", \"w\", encoding=\"utf-8\")`"
         }
         FileRemedy::WriteUtf8 => "write it with `open(\"model.mlir\", \"w\", encoding=\"utf-8\")`",
         FileRemedy::Decompress => "decompress it; one layer of gzip or Zstandard is read as it is",
