@@ -1,6 +1,6 @@
 //! Rows or elements at positions along an axis, or a number where a position is out of range.
 
-use crate::ir::{Data, Dim, Element, OpId, ValueId, onnx};
+use crate::ir::{Data, Dim, Element, OpId, ValueId, onnx, provenance};
 use crate::ops::elementwise::select;
 use crate::ops::{Lower, LowerError, Lowered};
 
@@ -90,8 +90,10 @@ fn doubled(cx: &mut Lower, x: ValueId, fill: ValueId, axis: usize) -> Option<Val
     let fill = &cx.module.constant(cx.module.constant_of(fill)?).data;
     let count: i64 = sizes.iter().product();
     let width = element.bytes();
-    // What is in a file of weights stays there.
-    if count as usize * width > LARGEST_DOUBLED_TABLE || matches!(data, Data::Mapped(_)) {
+    // What is in a file of weights stays there. Bytes in a file of bytecode are treated as those of a text.
+    let is_weight = matches!(data, Data::Mapped(_))
+        && cx.module.defining_op(x).is_some_and(|op| provenance::weight_name(cx.module, op).is_some());
+    if count as usize * width > LARGEST_DOUBLED_TABLE || is_weight {
         return None;
     }
     let (table, fill) = (data.bytes(cx.source, count as usize, width), fill.bytes(cx.source, 1, width));
