@@ -24,9 +24,9 @@ const CHILDREN_NAMES: usize = 2;
 const LEAF: u8 = 0;
 const DICT: u8 = 4;
 
-/// A tree or a key has at least so many bytes, if it is not shared.
+/// The fewest bytes of a tree or a key that is not shared.
 const SMALLEST: usize = 8;
-/// So many bytes of names are written for a byte of the file.
+/// The most bytes of names that are written for each byte of the file.
 const MOST_NAMES: usize = 16;
 /// Trees that are deeper are not read.
 const DEEPEST: usize = 64;
@@ -136,7 +136,7 @@ impl<'a> Table<'a> {
         Self::at(self.file, self.field(number)?)
     }
 
-    /// The positions of the elements of a vector, each of so many bytes.
+    /// The positions of the elements of a vector, each of `width` bytes.
     fn vector(&self, number: usize, width: usize) -> Option<impl Iterator<Item = usize> + use<>> {
         let start = offset(self.file, self.field(number)?)?;
         let length = (word(self.file, start)? as usize).checked_mul(width)?;

@@ -51,7 +51,7 @@ const WORDS: &[(&str, What)] = &[
     ("ccopy_reg\n", PICKLE),
 ];
 
-/// So many bytes without a space tell whether a text is base64 or hexadecimal: MLIR's statements have spaces.
+/// The bytes without a space that tell whether a text is base64 or hexadecimal: MLIR's statements have spaces.
 const LONGEST_WORD: usize = 64;
 
 /// What a text is that begins like this, and the offset that shows it.
