@@ -78,8 +78,9 @@ fn arguments(root: &Table<'_>) -> Option<Vec<String>> {
 
 /// The names of leaves: their paths, spelled as JAX does. Children of a node of a custom type are numbered.
 struct Names {
-    /// How many more trees and keys are read, and bytes of names are written: a hostile file may share them.
+    /// How many more trees and keys are read: a hostile file may share them.
     left: usize,
+    /// How many more bytes of names are written.
     bytes_left: usize,
     leaves: Vec<String>,
 }

@@ -2,7 +2,7 @@
 
 use super::definition::{self, Target};
 use super::document::Document;
-use super::token::TokenKind;
+use super::token::{TokenKind, Tokens};
 use super::tree;
 use crate::source::Span;
 use gen_lsp_types::{
@@ -38,7 +38,7 @@ pub(super) fn outgoing(document: &Document, function: &CallHierarchyItem) -> Vec
     let scan = source.scan();
     let (own, whole) = (definition::symbol_of(source, tree::at(scan, caller)), tree::at(scan, caller).span);
     let mut calls: Vec<(u32, Vec<Range>)> = Vec::new();
-    for token in super::token::Tokens::new(source, whole).filter(|token| token.kind == TokenKind::Symbol) {
+    for token in Tokens::new(source, whole).filter(|token| token.kind == TokenKind::Symbol) {
         if let Some(definition::Definition { target: Target::Symbol { statement }, .. }) =
             definition::definition(document, token).filter(|_| Some(token.span) != own)
         {

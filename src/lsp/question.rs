@@ -9,13 +9,11 @@ use crate::Options;
 use crate::source::Span;
 use gen_lsp_types::{
     BaseSymbolInformation, CallHierarchyIncomingCallsParams, CallHierarchyItem,
-    CallHierarchyOutgoingCallsParams, CallHierarchyPrepareParams, CodeActionParams, CompletionParams,
-    Definition, DefinitionParams, DefinitionResponse, DocumentHighlight, DocumentHighlightKind,
-    DocumentHighlightParams, DocumentSymbol, DocumentSymbolParams, DocumentSymbolResponse,
-    FoldingRangeParams, Hover, HoverParams, InlayHintParams, Location, LspRequestMethod, MarkupContent,
-    MarkupKind, Position, PrepareRenameParams, Range, ReferenceParams, RenameParams, SemanticTokens,
-    SemanticTokensParams, SemanticTokensRangeParams, SymbolInformation, TextDocumentPositionParams, TextEdit,
-    Uri, WorkspaceEdit,
+    CallHierarchyOutgoingCallsParams, CodeActionParams, Definition, DefinitionResponse, DocumentHighlight,
+    DocumentHighlightKind, DocumentSymbol, DocumentSymbolParams, DocumentSymbolResponse, FoldingRangeParams,
+    Hover, InlayHintParams, Location, LspRequestMethod, MarkupContent, MarkupKind, Position, Range,
+    ReferenceParams, RenameParams, SemanticTokens, SemanticTokensParams, SemanticTokensRangeParams,
+    SymbolInformation, TextDocumentPositionParams, TextEdit, Uri, WorkspaceEdit,
 };
 use lsp_server::{ErrorCode, Request, RequestId, Response};
 use rustc_hash::FxHashSet;
@@ -66,13 +64,11 @@ impl Ask {
         let id = request.id;
         let (uri, about) = match LspRequestMethod::from(&*request.method) {
             LspRequestMethod::TextDocumentHover => {
-                let parameters: HoverParams = parameters(request.params)?;
-                let (uri, position) = place(parameters.text_document_position_params);
+                let (uri, position) = place(parameters(request.params)?);
                 (uri, About::Hover(position))
             }
             LspRequestMethod::TextDocumentDefinition => {
-                let parameters: DefinitionParams = parameters(request.params)?;
-                let (uri, position) = place(parameters.text_document_position_params);
+                let (uri, position) = place(parameters(request.params)?);
                 (uri, About::Definition(position))
             }
             LspRequestMethod::TextDocumentReferences => {
@@ -82,8 +78,7 @@ impl Ask {
                 (uri, About::References { position, with_declaration })
             }
             LspRequestMethod::TextDocumentCompletion => {
-                let parameters: CompletionParams = parameters(request.params)?;
-                let (uri, position) = place(parameters.text_document_position_params);
+                let (uri, position) = place(parameters(request.params)?);
                 (uri, About::Completion(position))
             }
             LspRequestMethod::TextDocumentInlayHint => {
@@ -91,8 +86,7 @@ impl Ask {
                 (parameters.text_document.uri, About::InlayHints(parameters.range))
             }
             LspRequestMethod::TextDocumentPrepareCallHierarchy => {
-                let parameters: CallHierarchyPrepareParams = parameters(request.params)?;
-                let (uri, position) = place(parameters.text_document_position_params);
+                let (uri, position) = place(parameters(request.params)?);
                 (uri, About::Callable(position))
             }
             LspRequestMethod::CallHierarchyIncomingCalls => {
@@ -108,8 +102,7 @@ impl Ask {
                 (parameters.text_document.uri, About::CodeActions(parameters.context.diagnostics))
             }
             LspRequestMethod::TextDocumentDocumentHighlight => {
-                let parameters: DocumentHighlightParams = parameters(request.params)?;
-                let (uri, position) = place(parameters.text_document_position_params);
+                let (uri, position) = place(parameters(request.params)?);
                 (uri, About::Highlights(position))
             }
             LspRequestMethod::TextDocumentFoldingRange => {
@@ -117,8 +110,7 @@ impl Ask {
                 (parameters.text_document.uri, About::FoldingRanges)
             }
             LspRequestMethod::TextDocumentPrepareRename => {
-                let parameters: PrepareRenameParams = parameters(request.params)?;
-                let (uri, position) = place(parameters.text_document_position_params);
+                let (uri, position) = place(parameters(request.params)?);
                 (uri, About::RenamedRange(position))
             }
             LspRequestMethod::TextDocumentRename => {
@@ -151,6 +143,7 @@ fn parameters<P: DeserializeOwned>(value: serde_json::Value) -> Result<P, Refuse
     serde_json::from_value(value).map_err(|error| (ErrorCode::InvalidParams, error.to_string()))
 }
 
+/// The place that a request is about. The parameters of all such requests have these fields.
 fn place(parameters: TextDocumentPositionParams) -> (Uri, Position) {
     (parameters.text_document.uri, parameters.position)
 }

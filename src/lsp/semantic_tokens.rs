@@ -21,7 +21,7 @@ fn kind_of(text: &[u8], kind: TokenKind, before: Option<TokenKind>, after: Optio
         TokenKind::String => "string",
         TokenKind::Word if text.iter().all(u8::is_ascii_digit) => "number",
         TokenKind::Word if is_type(text) => "type",
-        // The name of an op has a dot, and begins a statement or follows its results.
+        // Names of ops have a dot.
         TokenKind::Word if text.contains(&b'.') && !text[0].is_ascii_digit() => "keyword",
         TokenKind::Word if text[0].is_ascii_digit() => "number",
         TokenKind::Word if after == Some(b'=') && before != Some(TokenKind::Mark(b'=')) => "property",

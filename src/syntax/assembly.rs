@@ -48,7 +48,12 @@ pub(super) enum CustomForm {
     /// Operands, words and named clauses.
     Plain,
     /// The axes of a mesh before the operand, and the sharding of the result.
-    Axes,
+    Axes {
+        /// The attribute that they are.
+        attribute: &'static str,
+        /// Its kind in Shardy.
+        kind: &'static str,
+    },
     Call,
     Composite,
     Constant,
@@ -90,9 +95,15 @@ const PRECISION: (&str, &str, ClauseKind) = ("precision", "precision_config", Cl
 const OUT_SHARDING: &[(&str, &str, ClauseKind)] =
     &[("out_sharding", "out_sharding", ClauseKind::Opaque("#sdy.sharding"))];
 
-/// A collective of Shardy.
-const fn collective(op: OpName) -> AssemblyFormat {
-    AssemblyFormat { op, types: Same, form: CustomForm::Axes, named: OUT_SHARDING, words: &[] }
+/// A collective of Shardy, with the attribute that has its axes.
+const fn collective(op: OpName, attribute: &'static str, kind: &'static str) -> AssemblyFormat {
+    AssemblyFormat {
+        op,
+        types: Same,
+        form: CustomForm::Axes { attribute, kind },
+        named: OUT_SHARDING,
+        words: &[],
+    }
 }
 
 const fn mixed(op: OpName, form: Mixed) -> AssemblyFormat {
@@ -151,11 +162,11 @@ const ROWS: &[AssemblyFormat] = &[
     row(func::RETURN, Operands),
     row(mhlo::ADD_DEPENDENCY, Arrow),
     row(mhlo::COPY, Same),
-    collective(sdy::ALL_GATHER),
-    collective(sdy::ALL_REDUCE),
-    collective(sdy::ALL_SLICE),
-    collective(sdy::ALL_TO_ALL),
-    collective(sdy::COLLECTIVE_PERMUTE),
+    collective(sdy::ALL_GATHER, "gathering_axes", "list_of_axis_ref_lists"),
+    collective(sdy::ALL_REDUCE, "reduction_axes", "axis_ref_list"),
+    collective(sdy::ALL_SLICE, "slicing_axes", "list_of_axis_ref_lists"),
+    collective(sdy::ALL_TO_ALL, "params", "all_to_all_param_list"),
+    collective(sdy::COLLECTIVE_PERMUTE, "axes", "axis_ref_list"),
     formed(sdy::CONSTANT, Result, CustomForm::Constant),
     named(sdy::DATA_FLOW_EDGE, Same, &[("sharding", "sharding", ClauseKind::Opaque("#sdy.sharding"))]),
     formed(sdy::MANUAL_COMPUTATION, Arrow, CustomForm::ManualComputation),
@@ -170,11 +181,11 @@ const ROWS: &[AssemblyFormat] = &[
             ClauseKind::EnumNumber(&["NONE", "FORWARD", "BACKWARD", "BOTH"]),
         )],
     ),
-    collective(sdy::REDUCE_SCATTER),
-    collective(sdy::REPLICATED_TO_UNREDUCED),
+    collective(sdy::REDUCE_SCATTER, "reduce_scatter_axes", "list_of_axis_ref_lists"),
+    collective(sdy::REPLICATED_TO_UNREDUCED, "axes", "axis_ref_list"),
     formed(sdy::RESHARD, Same, CustomForm::Sharding),
     row(sdy::RETURN, Operands),
-    collective(sdy::SHARDED_TO_UNREDUCED),
+    collective(sdy::SHARDED_TO_UNREDUCED, "axes", "list_of_axis_ref_lists"),
     formed(sdy::SHARDING_CONSTRAINT, Same, CustomForm::Sharding),
     named(sdy::SHARDING_GROUP, Operands, &[("group_id", "group_id", ClauseKind::Integer)]),
     mixed(shape::ASSUMING, Mixed::Assuming),

@@ -7,7 +7,7 @@ use super::statement::{Body, Parts, add_missing, region_of};
 use super::text::{Rule, Text};
 use crate::diagnostic::catalog::{DuplicateAttribute, UnknownAssembly, UnknownOp, UnsupportedOp};
 use crate::diagnostic::{nearest, nearest_op};
-use crate::ir::{Attribute, Attributes, Dialect, Element, OpName, TensorType, Type, TypeId, sdy};
+use crate::ir::{Attribute, Attributes, Dialect, Element, OpName, TensorType, Type, TypeId};
 use crate::source::Span;
 use smallvec::SmallVec;
 
@@ -61,19 +61,9 @@ impl<'s> Parser<'s> {
             attributes: Attributes::new(),
             regions: SmallVec::new(),
         };
-        if row.form == CustomForm::Axes {
+        if let CustomForm::Axes { attribute, kind } = row.form {
             let axes = clauses.dictionary.take().or(clauses.brackets.take());
             if let Some(axes) = axes {
-                let (attribute, kind) = match row.op {
-                    sdy::ALL_GATHER => ("gathering_axes", "list_of_axis_ref_lists"),
-                    sdy::ALL_REDUCE => ("reduction_axes", "axis_ref_list"),
-                    sdy::ALL_SLICE => ("slicing_axes", "list_of_axis_ref_lists"),
-                    sdy::ALL_TO_ALL => ("params", "all_to_all_param_list"),
-                    sdy::REDUCE_SCATTER => ("reduce_scatter_axes", "list_of_axis_ref_lists"),
-                    sdy::SHARDED_TO_UNREDUCED => ("axes", "list_of_axis_ref_lists"),
-                    // `sdy.replicated_to_unreduced`.
-                    _ => ("axes", "axis_ref_list"),
-                };
                 let axes = Attribute::Opaque(format!("#sdy<{kind}{}>", axes.text).into());
                 self.set(&mut parts.attributes, attribute, axes);
             }
@@ -111,7 +101,7 @@ impl<'s> Parser<'s> {
             self.types_of(row, name, clauses.signature.take(), clauses.alias.is_some(), &mut parts)?;
         }
         match row.form {
-            CustomForm::Plain | CustomForm::Axes | CustomForm::Mixed(_) => {}
+            CustomForm::Plain | CustomForm::Axes { .. } | CustomForm::Mixed(_) => {}
             CustomForm::Call => {
                 let symbol = self.need(clauses.symbol.take(), "a function such as `@f`", name)?;
                 let callee = self.symbol_reference(symbol)?;

@@ -125,10 +125,11 @@ impl<'s> Parser<'s> {
             }
             Mixed::Compare => {
                 let word = self.need(clauses.words.pop(), "a predicate such as `slt`", name)?;
-                let predicate = match PREDICATES.iter().position(|predicate| *predicate == word.text) {
-                    Some(number) => Attribute::Integer(number as i64, self.scalar_type(Element::I64)),
-                    None => Attribute::String(word.text.into()),
+                let Some(number) = PREDICATES.iter().position(|predicate| *predicate == word.text) else {
+                    self.expected("a predicate such as `slt`", word);
+                    return None;
                 };
+                let predicate = Attribute::Integer(number as i64, self.scalar_type(Element::I64));
                 self.set(&mut parts.attributes, "predicate", predicate);
                 parts.operand_types.extend(std::iter::repeat_n(first, count));
                 let result = match self.module.tensor_type(first).cloned() {

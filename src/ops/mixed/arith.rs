@@ -118,18 +118,16 @@ fn constant(cx: &mut Expand) -> Expanded {
     cx.becomes(stablehlo::CONSTANT, &[], [("value", Attribute::Dense(constant))])
 }
 
-/// The predicates of signed numbers, by their value in MLIR's enum. Unsigned ones are omitted.
-const PREDICATES: [(&str, &str); 6] =
-    [("eq", "EQ"), ("ne", "NE"), ("slt", "LT"), ("sle", "LE"), ("sgt", "GT"), ("sge", "GE")];
+/// The comparisons of signed numbers, by the value of the predicate in MLIR's enum. Unsigned ones are omitted.
+const DIRECTIONS: [&str; 6] = ["EQ", "NE", "LT", "LE", "GT", "GE"];
 
 fn cmpi(cx: &mut Expand) -> Expanded {
     let predicate = cx.attributes().get("predicate")?;
     let found = match predicate {
-        Attribute::Integer(place, _) => usize::try_from(*place).ok().and_then(|place| PREDICATES.get(place)),
-        Attribute::String(word) => PREDICATES.iter().find(|(name, _)| *name == &**word),
+        Attribute::Integer(place, _) => usize::try_from(*place).ok().and_then(|place| DIRECTIONS.get(place)),
         _ => None,
     };
-    let Some(&(_, direction)) = found else {
+    let Some(&direction) = found else {
         return Err(LowerError::attribute("predicate", "it compares unsigned numbers"));
     };
     let operand = cx.operand_type(0)?;
