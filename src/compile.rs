@@ -14,7 +14,9 @@ use crate::value_map::ValueMap;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+// The standard library has no clock on WebAssembly.
+use web_time::Instant;
 
 /// The pass after which the program is the reference of the value map: it is still the user's program.
 const PROGRAM: &str = "lift_weights";

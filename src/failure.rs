@@ -26,13 +26,18 @@ pub fn open_weights(paths: &[PathBuf], limit: Limit) -> Result<Vec<WeightsFile>,
         let shown = path.display().to_string();
         match WeightsFile::open_within(path, limit) {
             Ok(file) => files.push(file),
-            Err(weights::Error::Io(error)) => diagnostics.push(unreadable(&shown, &error)),
-            Err(weights::Error::Malformed(why)) => {
-                diagnostics.push(catalog::UnreadableWeights { path: &shown, why: &why });
-            }
+            Err(error) => diagnostics.push(unreadable_weights(&shown, &error)),
         }
     }
     if diagnostics.is_empty() { Ok(files) } else { Err(diagnostics) }
+}
+
+/// Why a file cannot be read as weights; `path` is shown.
+pub fn unreadable_weights(path: &str, error: &weights::Error) -> Diagnostic {
+    match error {
+        weights::Error::Io(error) => unreadable(path, error),
+        weights::Error::Malformed(why) => catalog::UnreadableWeights { path, why }.into(),
+    }
 }
 
 /// Why a model cannot be written to a file; `-` is standard output.

@@ -63,5 +63,5 @@ pub use compile::{
     Conversion, Error, convert, convert_file, convert_observed, optimize, optimize_observed, parse,
 };
 pub use coverage::{Covered, coverage, coverage_markdown};
-pub use options::{DynamicDimension, Options};
+pub use options::{DynamicDimension, Options, parse_dimension};
 pub use target::Target;

@@ -18,7 +18,7 @@ pub struct Options {
     #[cfg_attr(feature = "cli", arg(long, value_name = "NAME[:VERSION]"))]
     pub target: Option<Target>,
     /// Replace a symbolic dimension by a number (repeatable)
-    #[cfg_attr(feature = "cli", arg(long = "dim", value_name = "NAME=SIZE", value_parser = dimension))]
+    #[cfg_attr(feature = "cli", arg(long = "dim", value_name = "NAME=SIZE", value_parser = parse_dimension))]
     pub dims: Vec<(String, i64)>,
     /// Make a dimension of an input dynamic, if the program computes each row along it independently (repeatable)
     #[cfg_attr(feature = "cli", arg(long, value_name = "INPUT:DIM=NAME"))]
@@ -140,9 +140,11 @@ impl FromStr for DynamicDimension {
     }
 }
 
-/// `NAME=SIZE`.
-#[cfg(feature = "cli")]
-fn dimension(text: &str) -> Result<(String, i64), String> {
+/// Parses `NAME=SIZE`, an element of [`Options::dims`].
+///
+/// # Errors
+/// A message if the text does not have that form, or the size is negative.
+pub fn parse_dimension(text: &str) -> Result<(String, i64), String> {
     let (name, size) = text.split_once('=').ok_or("expected a name, `=` and a size, as in `b=8`")?;
     match size.parse() {
         Ok(size) if size >= 0 && !name.is_empty() => Ok((name.to_owned(), size)),

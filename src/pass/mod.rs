@@ -58,6 +58,7 @@ mod trim_constants;
 mod widen_floats;
 
 pub(crate) use check_target::{Missing, missing};
+#[cfg(feature = "cli")]
 pub(crate) use fuse::families as fusion_families;
 pub(crate) use name_values::Path as TreePath;
 

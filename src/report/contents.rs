@@ -156,6 +156,11 @@ impl Contents {
         }
     }
 
+    /// The name of the op that begins there in the text.
+    pub fn op_at(&self, start: usize) -> Option<&str> {
+        self.places.get(&start).map(|place| place.op.as_str())
+    }
+
     /// Counts the ops that errors point at.
     pub fn add_errors(&mut self, diagnostics: &Diagnostics) {
         let mut refused = BTreeSet::new();

@@ -6,6 +6,8 @@
 //! `docs/check.md` describes.
 
 mod contents;
+mod escape;
+mod graph;
 pub mod html;
 mod modules;
 mod placement;
@@ -15,6 +17,7 @@ mod tensor;
 pub mod text;
 
 pub use contents::{NodeCount, SourceOp};
+pub use graph::{Graph, Node, Picture, Sheet};
 pub use modules::ModuleRow;
 pub use placement::{MissingKind, Placement};
 pub use problem::Problem;
@@ -102,6 +105,9 @@ pub struct FileReport {
     /// The diagnostics by fault, ready to be drawn.
     #[serde(skip)]
     pub problems: Vec<Problem>,
+    /// The nodes of the model, ready to be drawn.
+    #[serde(skip)]
+    pub graph: Option<Graph>,
 }
 
 /// All texts of one run: the schema of `check --format json`.
@@ -125,39 +131,46 @@ impl Report {
 /// Converts a text without writing a model, and reports on it. The diagnostics are separate from the report, so that
 /// they can be completed before [`FileReport::diagnose`] takes them in.
 pub fn check(source: &Source, options: &Options) -> (FileReport, Diagnostics) {
+    let (report, conversion) = convert(source, options);
+    (report, conversion.diagnostics)
+}
+
+/// Converts a text, and reports on it. The report lacks the diagnostics, as that of [`check`] does.
+pub fn convert<'a>(source: &'a Source, options: &Options) -> (FileReport, Conversion<'a>) {
     // The first pass keeps the original ops and names symbolic sizes. If the text cannot be parsed no pass runs, and
     // the module has only the parsed parts.
     let mut contents = None;
-    let Conversion { model, module, bound, diagnostics, .. } =
-        convert_observed(source, options, |_, module| {
-            contents.get_or_insert_with(|| Contents::of(module, source));
-        });
-    let mut contents = contents.unwrap_or_else(|| Contents::of(&module, source));
-    contents.add_errors(&diagnostics);
+    let conversion = convert_observed(source, options, |_, module| {
+        contents.get_or_insert_with(|| Contents::of(module, source));
+    });
+    let Conversion { module, diagnostics, .. } = &conversion;
+    let mut contents = contents.unwrap_or_else(|| Contents::of(module, source));
+    contents.add_errors(diagnostics);
     let mut report = alone(source);
-    report.bound = bound;
-    if model.is_some() {
+    report.bound = conversion.bound;
+    if conversion.model.is_some() {
         report.nodes =
-            onnx::inventory(&module).into_iter().map(|(op, count)| NodeCount { op, count }).collect();
-        report.opset = opset(&module);
-        let widened = contents.add_nodes(&module);
-        report.differences = differences(&diagnostics, widened);
-        report.differences.extend(options.float16.then(|| halved(&module)).flatten());
+            onnx::inventory(module).into_iter().map(|(op, count)| NodeCount { op, count }).collect();
+        report.opset = opset(module);
+        report.graph = Some(Graph::of(module, &contents));
+        let widened = contents.add_nodes(module);
+        report.differences = differences(diagnostics, widened);
+        report.differences.extend(options.float16.then(|| halved(module)).flatten());
         report.verdict = if report.differences.is_empty() { Verdict::Exact } else { Verdict::Approximate };
         // The model's names are better than those of the text, and its complex tensors are real.
-        contents.take_signature(&module);
+        contents.take_signature(module);
     }
     let of_target = [catalog::NoKernel::CODE, catalog::WrongOnTarget::CODE];
     let lowered = diagnostics.errors().all(|error| of_target.contains(&error.code()));
     if let (Some(target), Some(opset), true) = (options.target, module.opset(), lowered) {
-        report.placement = Some(Placement::of(&module, target, opset));
+        report.placement = Some(Placement::of(module, target, opset));
     }
     report.modules = modules::rows(&contents.op_modules, &contents.weights);
     report.parameters = contents.weights.iter().filter_map(|weight| weight.tensor.size.elements).sum();
     report.weight_bytes = contents.weights.iter().filter_map(|weight| weight.tensor.size.bytes).sum();
     report.source_ops = contents.rows();
     (report.inputs, report.outputs, report.weights) = (contents.inputs, contents.outputs, contents.weights);
-    (report, diagnostics)
+    (report, conversion)
 }
 
 /// The report on an unreadable text.
@@ -180,6 +193,7 @@ pub fn alone(source: &Source) -> FileReport {
         modules: Vec::new(),
         diagnostics: serde_json::Value::Null,
         problems: Vec::new(),
+        graph: None,
     }
 }
 

@@ -75,6 +75,11 @@ impl Tensor {
     }
 }
 
+/// A type as `f32[b, 784]`.
+pub(super) fn spelled(module: &Module, ty: &TensorType) -> String {
+    Tensor::new(module, "", ty).ty()
+}
+
 fn size(module: &Module, ty: &TensorType) -> Size {
     let bits = match ty.element {
         // A quantized tensor stores integers; how wide they are is in the type's text, which is not read here.

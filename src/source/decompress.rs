@@ -1,4 +1,4 @@
-//! Spools compressed texts and pipes into an anonymous file.
+//! Decompresses texts, and spools them and pipes into an anonymous file.
 //!
 //! Later stages need all bytes at once, and a text may be larger than the memory. The file has no name, so nothing is
 //! left of it, however the process ends.
@@ -37,31 +37,48 @@ impl Compression {
 /// # Errors
 /// If the stream cannot be read or decompressed, exceeds the limit, or there is no disk space.
 pub(super) fn spool(stream: impl Read, limit: Limit) -> io::Result<File> {
-    let mut stream = BufReader::with_capacity(1 << 16, stream);
     let mut file = tempfile::tempfile()?;
-    let limit = limit.of_streams();
-    match Compression::of(stream.fill_buf()?) {
-        None => copy(stream, &mut file, limit, limit)?,
-        Some(Compression::Gzip) => unpack_members(stream, &mut file, limit)?,
-        Some(Compression::Zstandard) => unpack_frames(stream, &mut file, limit)?,
-    };
+    unpack(BufReader::with_capacity(1 << 16, stream), &mut file, limit)?;
     file.flush()?;
     file.rewind()?;
     Ok(file)
 }
 
+/// The bytes of a file in memory, decompressed where they are compressed.
+///
+/// # Errors
+/// If they cannot be decompressed, or exceed the limit.
+pub(super) fn in_memory(bytes: Vec<u8>, limit: Limit) -> io::Result<Vec<u8>> {
+    if Compression::of(&bytes).is_none() {
+        let limit = limit.of_files();
+        return if bytes.len() as u64 > limit { Err(TooLarge { limit }.into()) } else { Ok(bytes) };
+    }
+    let mut text = Vec::new();
+    unpack(bytes.as_slice(), &mut text, limit)?;
+    Ok(text)
+}
+
+fn unpack(mut stream: impl BufRead, out: &mut impl Write, limit: Limit) -> io::Result<u64> {
+    let limit = limit.of_streams();
+    match Compression::of(stream.fill_buf()?) {
+        None => copy(stream, out, limit, limit),
+        Some(Compression::Gzip) => unpack_members(stream, out, limit),
+        Some(Compression::Zstandard) => unpack_frames(stream, out, limit),
+    }
+}
+
 /// Copies a stream of at most `left` bytes, and returns its length.
-fn copy(stream: impl Read, file: &mut File, left: u64, limit: u64) -> io::Result<u64> {
-    let copied = io::copy(&mut stream.take(left.saturating_add(1)), file)?;
+fn copy(stream: impl Read, out: &mut impl Write, left: u64, limit: u64) -> io::Result<u64> {
+    let copied = io::copy(&mut stream.take(left.saturating_add(1)), out)?;
     if copied > left { Err(TooLarge { limit }.into()) } else { Ok(copied) }
 }
 
 /// All members of a gzip stream. Zeros after the last one are padding, as for `gzip` itself.
-fn unpack_members(mut stream: impl BufRead, file: &mut File, limit: u64) -> io::Result<u64> {
+fn unpack_members(mut stream: impl BufRead, out: &mut impl Write, limit: u64) -> io::Result<u64> {
     let mut written = 0;
     loop {
         let mut member = flate2::bufread::GzDecoder::new(stream);
-        written += copy(&mut member, file, limit - written, limit)?;
+        written += copy(&mut member, out, limit - written, limit)?;
         stream = member.into_inner();
         loop {
             let bytes = stream.fill_buf()?;
@@ -79,7 +96,7 @@ fn unpack_members(mut stream: impl BufRead, file: &mut File, limit: u64) -> io::
 }
 
 /// All frames of a Zstandard stream, which may have several.
-fn unpack_frames(mut stream: impl BufRead, file: &mut File, limit: u64) -> io::Result<u64> {
+fn unpack_frames(mut stream: impl BufRead, out: &mut impl Write, limit: u64) -> io::Result<u64> {
     let mut written = 0;
     while !stream.fill_buf()?.is_empty() {
         let mut frame = match StreamingDecoder::new(&mut stream) {
@@ -92,7 +109,7 @@ fn unpack_frames(mut stream: impl BufRead, file: &mut File, limit: u64) -> io::R
             }
             Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
         };
-        written += copy(&mut frame, file, limit - written, limit)?;
+        written += copy(&mut frame, out, limit - written, limit)?;
         let stored = frame.decoder.get_checksum_from_data();
         if stored.is_some() && stored != frame.decoder.get_calculated_checksum() {
             let why = "the checksum of a frame does not match: the file is damaged";
@@ -109,6 +126,7 @@ mod tests {
     fn unpacked(bytes: &[u8]) -> io::Result<String> {
         let mut text = String::new();
         spool(bytes, Limit::default())?.read_to_string(&mut text)?;
+        assert_eq!(in_memory(bytes.to_vec(), Limit::default())?, text.as_bytes());
         Ok(text)
     }
 

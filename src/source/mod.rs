@@ -99,6 +99,14 @@ impl Source {
         Ok(Self::new(name.into(), Mapping::of(&decompress::spool(stream, limit)?)?))
     }
 
+    /// Takes the bytes of a whole file, which may be compressed; `name` is shown in diagnostics.
+    ///
+    /// # Errors
+    /// If they cannot be decompressed, or exceed the [`Limit`].
+    pub fn from_file_bytes(name: impl Into<String>, bytes: Vec<u8>, limit: Limit) -> io::Result<Self> {
+        Ok(Self::from_bytes(name, decompress::in_memory(bytes, limit)?))
+    }
+
     /// Takes a text that is already in memory; `name` is shown in diagnostics.
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Self {
         Self::new(name.into(), Mapping::from_bytes(bytes))
@@ -152,6 +160,11 @@ impl Source {
     /// What the file is, if it cannot be StableHLO.
     pub fn foreign(&self) -> Option<&Foreign> {
         self.foreign.as_ref()
+    }
+
+    /// Whether the text was disassembled from bytecode.
+    pub fn is_disassembled(&self) -> bool {
+        self.bytecode.is_some()
     }
 
     /// Why the text is not that of the program, if it was to be disassembled from bytecode.

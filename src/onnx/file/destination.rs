@@ -144,6 +144,7 @@ fn scratch(directory: &Path) -> io::Result<Scratch> {
     if let Some(file) = unnamed(directory) {
         return Ok(Scratch::Unnamed(file));
     }
+    #[cfg_attr(not(unix), allow(unused_mut))]
     let mut builder = builder();
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(NEW_FILE));

@@ -153,6 +153,7 @@ const FAMILIES: &[(&str, &[FusionRule])] = &[
 ];
 
 /// The names of the families of rules.
+#[cfg(feature = "cli")]
 pub(crate) fn families() -> impl Iterator<Item = &'static str> + Clone {
     FAMILIES.iter().map(|&(family, _)| family)
 }

@@ -1,8 +1,8 @@
 //! One file: its inputs and outputs, differences, ops and modules.
 
-use super::escape::{escape, sentence};
 use super::{bar, base_name, folder, modules, verdict_words};
 use crate::diagnostic::grouped;
+use crate::report::escape::{escape, sentence};
 use crate::report::text::size;
 use crate::report::{FileReport, NodeCount, Placement, SourceOp, Tensor};
 use std::fmt::Write;
@@ -41,6 +41,9 @@ pub(super) fn section(file: &FileReport, index: usize, open: bool) -> String {
     signature(&mut out, file);
     if let Some(placement) = &file.placement {
         place(&mut out, placement);
+    }
+    if let Some(graph) = &file.graph {
+        super::graph::section(&mut out, graph, &format!("file{index}"));
     }
     inventory(&mut out, file);
     modules::tree(&mut out, file);

@@ -1,9 +1,9 @@
 //! The tree of modules, each with its share of the parameters.
 
 use super::bar;
-use super::escape::escape;
 use super::file::ty;
 use crate::diagnostic::grouped;
+use crate::report::escape::escape;
 use crate::report::text::bytes;
 use crate::report::{FileReport, ModuleRow, Weight};
 use std::fmt::Write;

@@ -1,9 +1,9 @@
 //! The problems of all files, with the lines that they point at.
 
-use super::escape::{escape, markup, sentence};
 use super::{BUDGET, Budget};
 use crate::diagnostic::grouped;
 use crate::diagnostic::{PythonFrame, Quote, QuotedLine, Severity};
+use crate::report::escape::{escape, markup, sentence};
 use crate::report::{Problem, Report};
 use std::fmt::Write;
 
@@ -86,7 +86,7 @@ fn article(file: &str, problem: &Problem) -> String {
     let mut out = format!("<article class=\"problem {word}\" data-severity=\"{word}\">\n<header>");
     let _ = write!(
         out,
-        "<p class=\"code\"><span class=\"severity\">{word}</span> <span>{}</span></p><h3>{}</h3>",
+        "<p class=\"code\"><span class=\"severity\">{word}</span> <a href=\"#{0}\">{0}</a></p><h3>{1}</h3>",
         problem.code,
         sentence(&problem.message, SENTENCE)
     );

@@ -1,0 +1,186 @@
+use super::layout::{Level, layout};
+use super::tree::{Item, Tree};
+use super::{Graph, Node, flows};
+use crate::Options;
+use crate::report::check;
+use crate::source::{Source, Span};
+use proptest::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// A text with two modules, of which one has the other's result, and a line beside them.
+const TEXT: &str = r#"#loc1 = loc("jit(apply)/Model/Dense_0/dot_general")
+#loc2 = loc("jit(apply)/Model/Dense_0/abs")
+#loc3 = loc("jit(apply)/Model/Act/tanh")
+#loc4 = loc("jit(apply)/Model/mul")
+func.func @main(%x: tensor<4x4xf32>, %b: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  %0 = stablehlo.dot_general %x, %b, contracting_dims = [1] x [0] : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32> loc(#loc1)
+  %1 = stablehlo.abs %0 : tensor<4x4xf32> loc(#loc2)
+  %2 = stablehlo.tanh %1 : tensor<4x4xf32> loc(#loc3)
+  %3 = stablehlo.multiply %2, %x : tensor<4x4xf32> loc(#loc4)
+  return %3 : tensor<4x4xf32>
+}
+"#;
+
+fn graph(text: &str) -> Graph {
+    let source = Source::from_bytes("text.mlir", text.into());
+    let (report, diagnostics) = check(&source, &Options::default());
+    report.graph.unwrap_or_else(|| panic!("{diagnostics:?}"))
+}
+
+#[test]
+fn nodes_know_their_module_and_op() {
+    let graph = graph(TEXT);
+    let nodes: Vec<(&str, &str, &str, &str)> = graph
+        .nodes
+        .iter()
+        .map(|node| (node.op.as_str(), node.module.as_str(), node.source.as_str(), node.ty.as_str()))
+        .collect();
+    assert_eq!(
+        nodes,
+        [
+            ("Gemm", "Model/Dense_0", "stablehlo.dot_general", "f32[4, 4]"),
+            ("Abs", "Model/Dense_0", "stablehlo.abs", "f32[4, 4]"),
+            ("Tanh", "Model/Act", "stablehlo.tanh", "f32[4, 4]"),
+            ("Mul", "Model", "stablehlo.multiply", "f32[4, 4]"),
+        ]
+    );
+    assert_eq!(graph.groups_of(0), ["Model", "Model/Dense_0"]);
+    assert_eq!(graph.unfolded_at_first(), ["Model", "Model/Dense_0", "Model/Act"]);
+}
+
+#[test]
+fn a_folded_module_is_one_box() {
+    let graph = graph(TEXT);
+    let folded = graph.picture(&["Model"]).svg;
+    assert!(folded.contains("data-module=\"Model/Dense_0\""), "{folded}");
+    assert!(folded.contains("aria-expanded=\"false\" aria-label=\"Dense_0, 2 nodes\""), "{folded}");
+    assert!(!folded.contains("data-node=\"0\"") && folded.contains("data-node=\"3\""), "{folded}");
+    // The edge from the folded module to the one that uses it.
+    assert!(folded.contains("data-from=\"module Model/Dense_0\" data-to=\"module Model/Act\""), "{folded}");
+    let unfolded = graph.picture(&graph.unfolded_at_first()).svg;
+    assert!(unfolded.contains("data-from=\"node 0\" data-to=\"node 1\""), "{unfolded}");
+}
+
+#[test]
+fn a_document_has_a_sheet_for_each_folded_module() {
+    let stages: String = (0..60)
+        .map(|index| {
+            format!(
+                "  %{} = stablehlo.tanh %{index} : tensor<4xf32> loc(\"jit(f)/Model/Part_{}/tanh\")\n",
+                index + 1,
+                index / 15
+            )
+        })
+        .collect();
+    let text = format!(
+        "func.func @main(%0: tensor<4xf32>) -> tensor<4xf32> {{\n{stages}  return %60 : tensor<4xf32>\n}}\n"
+    );
+    let sheets: Vec<_> =
+        graph(&text).sheets("file0").map(|sheet| (sheet.path, sheet.anchor, sheet.picture.svg)).collect();
+    let paths: Vec<&str> = sheets.iter().map(|(path, ..)| path.as_str()).collect();
+    assert_eq!(paths, ["", "Model/Part_2", "Model/Part_3"]);
+    for (_, anchor, _) in &sheets[1..] {
+        assert!(sheets[0].2.contains(&format!("<a href=\"#{anchor}\"")), "{anchor}");
+    }
+}
+
+#[test]
+fn the_body_of_a_loop_is_a_group() {
+    let graph = graph(
+        "func.func @main(%x: tensor<4xf32>, %n: tensor<i32>) -> tensor<4xf32> {
+           %zero = stablehlo.constant dense<0> : tensor<i32>
+           %r:2 = stablehlo.while(%i = %zero, %v = %x) : tensor<i32>, tensor<4xf32>
+             cond { %c = stablehlo.compare LT, %i, %n : (tensor<i32>, tensor<i32>) -> tensor<i1>
+               stablehlo.return %c : tensor<i1> }
+             do { %one = stablehlo.constant dense<1> : tensor<i32>
+               %next = stablehlo.add %i, %one : tensor<i32>
+               %w = stablehlo.tanh %v : tensor<4xf32>
+               stablehlo.return %next, %w : tensor<i32>, tensor<4xf32> }
+           return %r#1 : tensor<4xf32>
+         }",
+    );
+    let inside = graph.nodes.iter().position(|node| node.op == "Tanh").expect("the loop has a Tanh");
+    let groups = graph.groups_of(inside);
+    assert!(groups.len() == 1 && groups[0].starts_with("body of "), "{groups:?}");
+}
+
+/// A graph of nodes in groups, and of edges between nodes.
+fn of(groups: &[usize], edges: &[(usize, usize)]) -> Graph {
+    let mut tree = Tree::new();
+    let node = |op: usize| Node {
+        op: format!("Op{op}"),
+        name: String::new(),
+        module: String::new(),
+        ty: String::new(),
+        span: Span::NONE,
+        source: String::new(),
+        python: None,
+    };
+    for (index, &group) in groups.iter().enumerate() {
+        let parent = if group == 0 { Tree::ROOT } else { tree.child(Tree::ROOT, &format!("g{}", group % 7)) };
+        let parent = if group > 6 { tree.child(parent, &format!("h{group}")) } else { parent };
+        tree.add(parent, Item::Node(index));
+    }
+    tree.split();
+    let edges: Vec<(Item, Item)> = edges
+        .iter()
+        .map(|&(from, to)| (from % groups.len(), to % groups.len()))
+        .filter(|(from, to)| from < to)
+        .map(|(from, to)| (Item::Node(from), Item::Node(to)))
+        .collect();
+    let flows = flows::flows(&tree, &edges);
+    Graph {
+        nodes: (0..groups.len()).map(node).collect(),
+        inputs: Vec::new(),
+        outputs: Vec::new(),
+        tree,
+        flows,
+    }
+}
+
+/// Boxes of a level must be inside of it and apart.
+fn assert_apart(level: &Level) {
+    for (index, placed) in level.boxes.iter().enumerate() {
+        assert!(placed.x >= -0.01 && placed.x + placed.width <= level.width + 0.01, "{placed:?}");
+        assert!(placed.y >= -0.01 && placed.y + placed.height <= level.height + 0.01, "{placed:?}");
+        for other in &level.boxes[..index] {
+            let beside =
+                placed.x + placed.width <= other.x + 0.01 || other.x + other.width <= placed.x + 0.01;
+            let above =
+                placed.y + placed.height <= other.y + 0.01 || other.y + other.height <= placed.y + 0.01;
+            assert!(beside || above, "{placed:?} is on {other:?}");
+        }
+        if let Some(inner) = &placed.inner {
+            assert_apart(inner);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
+    #[test]
+    fn boxes_are_apart_in_every_graph(
+        groups in prop::collection::vec(0_usize..15, 1..60),
+        edges in prop::collection::vec((0_usize..60, 0_usize..60), 0..120),
+        folded in prop::collection::hash_set(1_usize..20, 0..4),
+    ) {
+        let graph = of(&groups, &edges);
+        let all: FxHashSet<usize> = (1..30).filter(|group| !folded.contains(group)).collect();
+        let level = layout(&graph, Tree::ROOT, &all);
+        assert_apart(&level);
+        let again = layout(&graph, Tree::ROOT, &all);
+        prop_assert_eq!(format!("{:?}", level), format!("{:?}", again));
+    }
+}
+
+#[test]
+fn a_large_group_is_split() {
+    let chain: Vec<(usize, usize)> = (1..20_000).map(|index| (index - 1, index)).collect();
+    let graph = of(&vec![0; 20_000], &chain);
+    let mut boxes: FxHashMap<usize, usize> = FxHashMap::default();
+    for (index, sheet) in graph.sheets("x").enumerate() {
+        boxes.insert(index, sheet.picture.svg.matches("<rect").count());
+    }
+    assert!(boxes.values().all(|&count| count <= 200), "{boxes:?}");
+    assert!(boxes.values().sum::<usize>() >= 20_000, "every node is in a picture");
+}
