@@ -17,6 +17,7 @@ mod folding;
 mod fragment;
 mod hover;
 mod inlay_hints;
+mod modules;
 mod position;
 mod python;
 mod rename;

@@ -5,6 +5,7 @@ mod client;
 mod diagnostics;
 mod editing;
 mod navigation;
+mod outline;
 
 use client::{Client, TEXT, URI};
 use serde_json::{Value, json};

@@ -81,31 +81,6 @@ fn hovers() {
 }
 
 #[test]
-fn symbols_are_functions_with_their_control_flow() {
-    fn outline(symbols: &Value) -> String {
-        let names = symbols.as_array().unwrap().iter().map(|symbol| {
-            let children = symbol.get("children").map(|children| format!("[{}]", outline(children)));
-            format!("{}{}", symbol["name"].as_str().unwrap(), children.unwrap_or_default())
-        });
-        names.collect::<Vec<_>>().join(" ")
-    }
-    let parameters = json!({ "textDocument": { "uri": URI } });
-    let mut client = Client::new();
-    client.open(URI, TEXT);
-    let found = client.ask("textDocument/documentSymbol", parameters.clone());
-    assert_eq!(outline(&found), "model[main[%0[cond do]] inner]");
-    assert!(client.exit().success());
-
-    // A client that does not support trees gets a list.
-    let mut client = Client::with(json!({}));
-    client.open(URI, TEXT);
-    let found = client.ask("textDocument/documentSymbol", parameters);
-    assert_eq!(outline(&found), "model main %0 cond do inner");
-    assert_eq!(found[2]["containerName"], "main");
-    assert!(client.exit().success());
-}
-
-#[test]
 fn highlights_tell_the_definition_from_its_uses() {
     let mut client = Client::new();
     client.open(URI, TEXT);
