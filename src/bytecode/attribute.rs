@@ -120,6 +120,12 @@ static ENUMERATIONS: [Enumeration; 9] = [
     cases(19, "result_accuracy_mode", &["DEFAULT", "HIGHEST", "TOLERANCE"]),
 ];
 
+/// The words of a kind of enumeration of StableHLO, such as `fft_type`.
+pub fn enumeration_words(kind: &str) -> Option<impl Iterator<Item = &'static str> + use<>> {
+    let known = ENUMERATIONS.iter().find(|known| !kind.is_empty() && known.name == kind)?;
+    Some(known.cases.iter().copied().filter(|case| !case.is_empty()))
+}
+
 impl<'a> Container<'a> {
     pub(super) fn attribute_of(&self, index: usize) -> Result<Attribute<'a>, Fault> {
         let entry = &self.attributes[index];

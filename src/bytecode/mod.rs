@@ -23,6 +23,8 @@ mod structs;
 mod ty;
 mod vhlo;
 
+pub use attribute::enumeration_words;
+pub use op_attributes::attribute_names;
 pub use structs::struct_fields;
 
 use std::fmt::Write;

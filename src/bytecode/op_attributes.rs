@@ -8,7 +8,7 @@ use super::print::Printer;
 use super::shardy::Shardy;
 use super::structs::struct_fields;
 use super::ty::{MOST_DIMENSIONS, Scalar, Type};
-use super::vhlo::{Form, base_name, form};
+use super::vhlo::{self, Form, base_name, form};
 use std::io::Write;
 
 /// The attributes that an op defines, and others that were added to it.
@@ -57,6 +57,24 @@ const SPATIAL_FIELDS: [&str; 3] =
 const DOT_ALGORITHM: Struct = Struct { ops: &["dot_general"], name: "algorithm", ty: "dot_algorithm" };
 
 const CHANNEL: [&str; 2] = ["channel_id", "channel_type"];
+
+/// The attributes that an op of StableHLO, such as `compare`, can have.
+pub fn attribute_names(op: &str) -> Vec<&'static str> {
+    let mut names: Vec<&str> = vhlo::newest_attributes(op).collect();
+    let mut join = |is_part: &dyn Fn(&str) -> bool, name| {
+        let before = names.len();
+        names.retain(|part| !is_part(part));
+        names.extend((names.len() < before).then_some(name));
+    };
+    for structure in STRUCTS.iter().chain([&DOT_ALGORITHM]).filter(|structure| structure.ops.contains(&op)) {
+        join(&|part| structure.fields().contains(&part), structure.name);
+    }
+    let is_dimension = |part: &str| CONVOLUTION_FIELDS.iter().flatten().any(|(name, _)| *name == part);
+    join(&|part| is_dimension(part) || SPATIAL_FIELDS.contains(&part), "dimension_numbers");
+    join(&|part| CHANNEL.contains(&part), "channel_handle");
+    names.sort_unstable();
+    names
+}
 
 // Writing to a vector cannot fail, so results of `write!` are ignored here.
 impl<'a> Printer<'a> {

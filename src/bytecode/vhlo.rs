@@ -9,6 +9,12 @@ pub(super) fn attributes(op: &str) -> Option<impl Iterator<Item = &'static str>>
     Some(OPS[found].1.split_ascii_whitespace())
 }
 
+/// The attributes of the newest version of an op, such as `compare`.
+pub(super) fn newest_attributes(op: &str) -> impl Iterator<Item = &'static str> {
+    let newest = OPS.iter().rev().find(|(name, _)| base_name(name) == op);
+    newest.into_iter().flat_map(|(_, attributes)| attributes.split_ascii_whitespace())
+}
+
 /// The name of StableHLO's op, without the version.
 pub(super) fn base_name(op: &str) -> &str {
     op.rsplit_once("_v").map_or(op, |(base, _)| base)

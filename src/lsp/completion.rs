@@ -1,7 +1,8 @@
-//! What can stand at a place: the names of values, functions and aliases, and ops.
+//! What can stand at a place: the names of values, functions and aliases, ops, and their attributes.
 //!
-//! What is before the cursor on its line decides, so that it works while a statement is not complete.
+//! What is before the cursor in its line or statement decides, so that it works while a statement is not complete.
 
+use super::attributes::{self, Candidate};
 use super::definition;
 use super::document::Document;
 use super::tree;
@@ -12,7 +13,7 @@ use gen_lsp_types::{CompletionItem, CompletionItemKind, CompletionList, Position
 use rustc_hash::FxHashSet;
 
 /// The characters after which a client asks by itself.
-pub(super) const TRIGGERS: [&str; 5] = ["%", "@", "#", "!", "."];
+pub(super) const TRIGGERS: [&str; 7] = ["%", "@", "#", "!", ".", "{", "<"];
 
 /// More names are not listed; the client asks again when more of the name is typed.
 const MOST: usize = 1000;
@@ -26,52 +27,82 @@ pub(super) fn completion(document: &Document, position: Position) -> CompletionL
     let typed = line.trim_end_matches(is_name).len();
     let (before, word) = line.split_at(typed);
     let mark = before.chars().next_back();
-    let (kind, names): (_, Vec<(String, Option<String>)>) = match mark {
-        Some('%') => (CompletionItemKind::Variable, plain(values(document, offset))),
-        Some('@') => (CompletionItemKind::Function, plain(symbols(document))),
-        Some(mark @ ('#' | '!')) => (CompletionItemKind::Reference, plain(aliases(document, mark as u8))),
-        _ if begins_op(before) => (CompletionItemKind::Function, ops()),
-        _ => return CompletionList::default(),
+    let is_marked = matches!(mark, Some('%' | '@' | '#' | '!'));
+    let candidates = match mark {
+        Some('%') => plain(CompletionItemKind::Variable, values(document, offset)),
+        Some('@') => plain(CompletionItemKind::Function, symbols(document)),
+        Some(mark @ ('#' | '!')) => plain(CompletionItemKind::Reference, aliases(document, mark as u8)),
+        _ => match attributes::candidates(document, line_start, line_start + typed) {
+            Some(found) => found.into_iter().map(of_attribute).collect(),
+            None if begins_op(before) => ops(),
+            None => return CompletionList::default(),
+        },
     };
-    let marked = usize::from(matches!(mark, Some('%' | '@' | '#' | '!')));
+    let marked = usize::from(is_marked);
     let range = document.range(Span::new(line_start + typed - marked, offset));
-    let matching: Vec<_> =
-        names.into_iter().filter(|(name, _)| name[marked.min(name.len())..].starts_with(word)).collect();
+    let matching: Vec<_> = candidates
+        .into_iter()
+        .filter(|item| item.label[marked.min(item.label.len())..].starts_with(word))
+        .collect();
     let is_incomplete = matching.len() > MOST;
-    let items = matching.into_iter().take(MOST).enumerate().map(|(place, (label, detail))| CompletionItem {
-        kind: Some(kind),
-        // In the order of the list: the nearest values first.
-        sort_text: Some(format!("{place:04}")),
-        text_edit: Some(TextEdit { range, new_text: label.clone() }.into()),
-        detail,
-        label,
-        ..CompletionItem::default()
+    let items = matching.into_iter().take(MOST).enumerate().map(|(place, item)| {
+        let new_text = item.insert_text.clone().unwrap_or_else(|| item.label.clone());
+        CompletionItem {
+            // In the order of the list: the nearest values first.
+            sort_text: Some(format!("{place:04}")),
+            text_edit: Some(TextEdit { range, new_text }.into()),
+            insert_text: None,
+            ..item
+        }
     });
     CompletionList { is_incomplete, items: items.collect(), ..CompletionList::default() }
 }
 
-fn plain(names: Vec<String>) -> Vec<(String, Option<String>)> {
-    names.into_iter().map(|name| (name, None)).collect()
+fn of_attribute(candidate: Candidate) -> CompletionItem {
+    CompletionItem {
+        kind: Some(if candidate.is_name {
+            CompletionItemKind::Property
+        } else {
+            CompletionItemKind::EnumMember
+        }),
+        label: candidate.label,
+        detail: candidate.detail.map(str::to_owned),
+        insert_text: Some(candidate.text),
+        ..CompletionItem::default()
+    }
+}
+
+fn plain(kind: CompletionItemKind, names: Vec<String>) -> Vec<CompletionItem> {
+    let item = |label| CompletionItem { kind: Some(kind), label, ..CompletionItem::default() };
+    names.into_iter().map(item).collect()
 }
 
 /// Whether an op begins after a text of the line: nothing, results, or a bracket that opens a region.
 fn begins_op(before: &str) -> bool {
     let before = before.trim().trim_end_matches('"').trim_end();
-    let is_results = |text: &str| text.starts_with('%') && !text.contains('(');
-    before.is_empty() || before.ends_with('{') || before.strip_suffix('=').is_some_and(is_results)
+    let is_results = |text: &str| text.starts_with('%') && !text.contains(['(', '=']);
+    let opens_region = |text: &str| !text.trim_end().ends_with('=');
+    before.is_empty()
+        || before.strip_suffix('{').is_some_and(opens_region)
+        || before.strip_suffix('=').is_some_and(is_results)
 }
 
 /// The ops that a text may have and that can be converted, with the element types that they take.
-fn ops() -> Vec<(String, Option<String>)> {
+fn ops() -> Vec<CompletionItem> {
     let in_texts = |op: &OpName| matches!(op.dialect(), Dialect::StableHlo | Dialect::Chlo | Dialect::Func);
     let supported = OpName::all().filter(in_texts).filter_map(|op| {
         let row = ops::find(op).filter(|row| row.is_supported());
         let is_known = row.is_some() || ops::is_structural(op);
         let detail = row.map(|row| row.elements.words().join(", ")).filter(|words| !words.is_empty());
-        is_known.then(|| (op.text().to_owned(), detail))
+        is_known.then(|| CompletionItem {
+            kind: Some(CompletionItemKind::Function),
+            label: op.text().to_owned(),
+            detail,
+            ..CompletionItem::default()
+        })
     });
     let mut ops: Vec<_> = supported.collect();
-    ops.sort();
+    ops.sort_by(|first, second| first.label.cmp(&second.label));
     ops
 }
 

@@ -7,6 +7,7 @@
 //!
 //! It takes a connection and does no I/O of its own.
 
+mod attributes;
 mod calls;
 mod check;
 mod code_actions;

@@ -74,6 +74,51 @@ pub(super) enum CustomForm {
     While,
 }
 
+impl CustomForm {
+    /// The names of clauses that the form reads itself.
+    pub(super) fn keywords(self) -> &'static [&'static str] {
+        match self {
+            CustomForm::Convolution => &["dim_numbers", "window"],
+            CustomForm::DotGeneral => &["batching_dims", "contracting_dims", "precision", "algorithm"],
+            CustomForm::Reduce => &["dimensions"],
+            CustomForm::ReducePrecision => &["format"],
+            CustomForm::Scan => &["dimension"],
+            _ => &[],
+        }
+    }
+
+    /// The attributes that the form writes outside of braces, and that the tables of names do not have.
+    pub(super) fn attributes(self) -> &'static [&'static str] {
+        match self {
+            CustomForm::Call => &["callee"],
+            CustomForm::Composite => &["name"],
+            CustomForm::Constant => &["value"],
+            CustomForm::Convolution => &[
+                "dimension_numbers",
+                "lhs_dilation",
+                "padding",
+                "rhs_dilation",
+                "window_reversal",
+                "window_strides",
+            ],
+            CustomForm::CustomCall => &["call_target_name"],
+            CustomForm::DotGeneral => &["algorithm", "dot_dimension_numbers", "precision_config"],
+            CustomForm::GetTupleElement => &["index"],
+            CustomForm::Reduce => &["dimensions"],
+            CustomForm::ReducePrecision => &["exponent_bits", "mantissa_bits"],
+            CustomForm::Slice => &["limit_indices", "start_indices", "strides"],
+            _ => &[],
+        }
+    }
+}
+
+impl AssemblyFormat {
+    /// The names of all clauses.
+    pub(super) fn keywords(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.named.iter().map(|(name, ..)| *name).chain(self.form.keywords().iter().copied())
+    }
+}
+
 const fn row(op: OpName, types: TypeSuffix) -> AssemblyFormat {
     AssemblyFormat { op, types, form: CustomForm::Plain, named: &[], words: &[] }
 }

@@ -364,7 +364,7 @@ impl<'s> Parser<'s> {
     ) -> Option<()> {
         for (key, value) in clauses.named.drain(..) {
             let Some((_, attribute, kind)) = row.named.iter().find(|(name, ..)| *name == key.text) else {
-                let known: Vec<String> = row.named.iter().map(|(name, ..)| format!("`{name} =`")).collect();
+                let known: Vec<String> = row.keywords().map(|name| format!("`{name} =`")).collect();
                 let expected =
                     if known.is_empty() { "a clause of this op".to_owned() } else { known.join(" or ") };
                 self.expected(&expected, key);

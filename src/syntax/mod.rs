@@ -24,6 +24,7 @@ mod statement;
 mod structure;
 mod text;
 mod ty;
+pub mod vocabulary;
 
 use crate::bytecode::UnreadableBytecode;
 use crate::diagnostic::catalog::{
