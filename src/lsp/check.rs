@@ -1,12 +1,11 @@
 //! The thread that checks texts while they are edited.
 
-use super::Outbox;
 use super::document::Document;
+use super::outgoing::{self, Outbox};
 use super::python::PythonFiles;
 use super::report::{self, Presentation};
 use crate::{Options, compile};
-use gen_lsp_types::{LspNotificationMethod, PublishDiagnosticsParams};
-use lsp_server::{Message, Notification};
+use gen_lsp_types::{PublishDiagnosticsNotification, PublishDiagnosticsParams};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -88,8 +87,6 @@ fn check(
 }
 
 fn publish(reports: impl IntoIterator<Item = PublishDiagnosticsParams>, send: &Outbox) -> io::Result<()> {
-    reports.into_iter().try_for_each(|report| {
-        let method = LspNotificationMethod::TextDocumentPublishDiagnostics.to_string();
-        send(Message::Notification(Notification::new(method, report)))
-    })
+    let notify = |report| outgoing::notify::<PublishDiagnosticsNotification>(send, report);
+    reports.into_iter().try_for_each(notify)
 }

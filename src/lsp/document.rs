@@ -5,6 +5,7 @@
 //! and never by the one that reads edits.
 
 use super::position;
+use super::semantic_tokens::Delivered;
 use super::tree::{Parents, PathStep};
 use crate::source::{Source, Span};
 use gen_lsp_types::{Position, Range, TextDocumentContentChangeEvent, Uri};
@@ -12,7 +13,7 @@ use ropey::Rope;
 use rustc_hash::FxHashMap;
 use std::io;
 use std::ops;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// One version of an open text.
 pub(super) struct Document {
@@ -25,6 +26,8 @@ pub(super) struct Document {
     source: OnceLock<Source>,
     parents: OnceLock<Parents>,
     aliases: OnceLock<FxHashMap<Box<[u8]>, u32>>,
+    /// The tokens that the client has last got, of this version or one before.
+    delivered: Arc<Mutex<Option<Delivered>>>,
     /// Whether the version is outdated or closed. Locked while publishing for this version, so that its diagnostics
     /// never arrive after those of a newer one.
     superseded: Mutex<bool>,
@@ -33,10 +36,10 @@ pub(super) struct Document {
 impl Document {
     /// The version that the client opened.
     pub(super) fn new(uri: Uri, version: i32, text: &str) -> Self {
-        Self::of(uri, version, Rope::from_str(text))
+        Self::of(uri, version, Rope::from_str(text), Arc::default())
     }
 
-    fn of(uri: Uri, version: i32, text: Rope) -> Self {
+    fn of(uri: Uri, version: i32, text: Rope, delivered: Arc<Mutex<Option<Delivered>>>) -> Self {
         Self {
             uri,
             version,
@@ -44,6 +47,7 @@ impl Document {
             source: OnceLock::new(),
             parents: OnceLock::new(),
             aliases: OnceLock::new(),
+            delivered,
             superseded: Mutex::new(false),
         }
     }
@@ -72,7 +76,7 @@ impl Document {
             text.try_remove(start.min(end)..start.max(end))?;
             text.try_insert(start.min(end), &inserted)?;
         }
-        Ok(Self::of(self.uri.clone(), version, text))
+        Ok(Self::of(self.uri.clone(), version, text, Arc::clone(&self.delivered)))
     }
 
     /// The bytes with their scan.
@@ -125,6 +129,12 @@ impl Document {
     pub(super) fn slice(&self, range: ops::Range<usize>) -> &str {
         // A rope holds UTF-8, and the ranges of tokens and statements end between characters.
         self.source().bytes().get(range).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+
+    /// The tokens that the client has last got.
+    pub(super) fn delivered(&self) -> MutexGuard<'_, Option<Delivered>> {
+        // They are replaced as a whole.
+        self.delivered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Marks the version as outdated, because there is a newer one or the text was closed.

@@ -5,7 +5,7 @@
 //! after a pause, and stops between passes when the text changes. Bytes and scan of a version are created once, by
 //! the thread that first needs them.
 //!
-//! It takes a connection and does no I/O of its own.
+//! It takes a connection and a function that writes, and does no I/O of its own.
 
 mod attributes;
 mod calls;
@@ -19,6 +19,7 @@ mod fragment;
 mod hover;
 mod inlay_hints;
 mod modules;
+mod outgoing;
 mod position;
 mod python;
 mod rename;
@@ -38,11 +39,12 @@ use gen_lsp_types::{
     CancelParams, CodeActionKind, CodeActionOptions, CompletionOptions, DidChangeTextDocumentParams,
     DidCloseTextDocumentParams, DidOpenTextDocumentParams, DidSaveTextDocumentParams, Id, InitializeParams,
     LogMessageNotification, LogMessageParams, LspNotificationMethod, MessageType,
-    PublishDiagnosticsNotification, PublishDiagnosticsParams, RenameOptions, SemanticTokensLegend,
-    SemanticTokensOptions, ServerCapabilities, TextDocumentSyncKind, TextDocumentSyncOptions, Uri,
-    WorkspaceFolders,
+    PublishDiagnosticsNotification, PublishDiagnosticsParams, RenameOptions, SemanticTokensFullDelta,
+    SemanticTokensLegend, SemanticTokensOptions, ServerCapabilities, TextDocumentSyncKind,
+    TextDocumentSyncOptions, Uri, WorkspaceFolders,
 };
-use lsp_server::{Connection, ErrorCode, Message, Notification, ProtocolError, Request, RequestId, Response};
+use lsp_server::{Connection, Message, Notification, ProtocolError, Request, RequestId};
+pub use outgoing::Outbox;
 use question::{Ask, Canceled};
 use report::Presentation;
 use serde::de::DeserializeOwned;
@@ -51,9 +53,6 @@ use std::io;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, PoisonError};
 use std::thread;
-
-/// Sends a message to the client.
-type Outbox = dyn Fn(Message) -> io::Result<()> + Send + Sync;
 
 /// Why a server ended otherwise than by the client's wish.
 #[derive(Debug, thiserror::Error)]
@@ -75,11 +74,11 @@ pub enum Error {
     Fault,
 }
 
-/// Serves a client until it sends `exit`.
+/// Serves a client until it sends `exit`. The connection sends what `lsp_server` does, and `send` all else.
 ///
 /// # Errors
 /// See [`Error`].
-pub fn serve(connection: &Connection, options: &Options) -> Result<(), Error> {
+pub fn serve(connection: &Connection, send: &Outbox, options: &Options) -> Result<(), Error> {
     let (id, parameters) = connection.initialize_start()?;
     let parameters: InitializeParams = serde_json::from_value(parameters)?;
     let abilities = serde_json::json!({
@@ -87,9 +86,7 @@ pub fn serve(connection: &Connection, options: &Options) -> Result<(), Error> {
         "serverInfo": { "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") },
     });
     connection.initialize_finish(id, abilities)?;
-    let sender = connection.sender.clone();
-    let send = move |message| sender.send(message).map_err(|_| io::ErrorKind::BrokenPipe.into());
-    let (send, canceled): (&Outbox, _) = (&send, Canceled::default());
+    let canceled = Canceled::default();
     let presentation = presentation(&parameters);
     let is_nested = is_nested(&parameters);
     let ((jobs, received_jobs), (asks, received_asks)) = (mpsc::channel(), mpsc::channel());
@@ -151,7 +148,7 @@ fn capabilities() -> ServerCapabilities {
                     token_modifiers: Vec::new(),
                 },
                 range: Some(true.into()),
-                full: Some(true.into()),
+                full: Some(SemanticTokensFullDelta { delta: Some(true) }.into()),
                 ..SemanticTokensOptions::default()
             }
             .into(),
@@ -222,14 +219,10 @@ impl Server<'_> {
 
     fn request(&mut self, request: Request) -> Result<(), Error> {
         let id = request.id.clone();
-        let answer = match Ask::read(request, |uri| self.documents.get(&uri.0).cloned()) {
-            Ok(ask) => {
-                self.asks.send(ask).map_err(|_| Error::Fault)?;
-                return Ok(());
-            }
-            Err((code, why)) => Response::new_err(id, code as i32, why),
-        };
-        Ok((self.send)(answer.into())?)
+        match Ask::read(request, |uri| self.documents.get(&uri.0).cloned()) {
+            Ok(ask) => self.asks.send(ask).map_err(|_| Error::Fault),
+            Err(refused) => Ok(outgoing::respond(self.send, &id, Err(refused))?),
+        }
     }
 
     fn notification(&mut self, notification: Notification) -> Result<(), Error> {
@@ -320,8 +313,7 @@ impl Server<'_> {
     }
 
     fn notify<N: gen_lsp_types::Notification>(&self, parameters: N::Params) -> Result<(), Error> {
-        let notification = Notification::new(N::METHOD.to_string(), parameters);
-        Ok((self.send)(notification.into())?)
+        Ok(outgoing::notify::<N>(self.send, parameters)?)
     }
 }
 
@@ -336,6 +328,3 @@ enum Failure {
 fn read<P: DeserializeOwned>(notification: Notification) -> Result<P, Failure> {
     serde_json::from_value(notification.params).map_err(|error| Failure::Client(error.to_string()))
 }
-
-/// The error in the response to a request.
-type Refused = (ErrorCode, String);

@@ -1,9 +1,10 @@
 //! The thread that answers questions about a text.
 
 use super::document::Document;
+use super::outgoing::{self, Outbox, Refused, result};
 use super::{
-    Outbox, Refused, calls, code_actions, completion, definition, folding, hover, inlay_hints, rename,
-    semantic_tokens, symbols,
+    calls, code_actions, completion, definition, folding, hover, inlay_hints, rename, semantic_tokens,
+    symbols,
 };
 use crate::Options;
 use crate::source::Span;
@@ -12,12 +13,11 @@ use gen_lsp_types::{
     CallHierarchyOutgoingCallsParams, CodeActionParams, Definition, DefinitionResponse, DocumentHighlight,
     DocumentHighlightKind, DocumentSymbol, DocumentSymbolParams, DocumentSymbolResponse, FoldingRangeParams,
     Hover, InlayHintParams, Location, LspRequestMethod, MarkupContent, MarkupKind, Position, Range,
-    ReferenceParams, RenameParams, SemanticTokens, SemanticTokensParams, SemanticTokensRangeParams,
-    SymbolInformation, TextDocumentPositionParams, TextEdit, Uri, WorkspaceEdit,
+    ReferenceParams, RenameParams, SemanticTokens, SemanticTokensDeltaParams, SemanticTokensParams,
+    SemanticTokensRangeParams, SymbolInformation, TextDocumentPositionParams, TextEdit, Uri, WorkspaceEdit,
 };
-use lsp_server::{ErrorCode, Request, RequestId, Response};
+use lsp_server::{ErrorCode, Request, RequestId};
 use rustc_hash::FxHashSet;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::io;
@@ -37,7 +37,10 @@ pub(super) struct Ask {
 enum About {
     Hover(Position),
     Definition(Position),
-    References { position: Position, with_declaration: bool },
+    References {
+        position: Position,
+        with_declaration: bool,
+    },
     Symbols,
     Completion(Position),
     InlayHints(Range),
@@ -48,8 +51,14 @@ enum About {
     Highlights(Position),
     FoldingRanges,
     RenamedRange(Position),
-    Rename { position: Position, name: String },
-    SemanticTokens(Option<Range>),
+    Rename {
+        position: Position,
+        name: String,
+    },
+    AllTokens,
+    /// The tokens since those with this identifier.
+    NewTokens(String),
+    SemanticTokens(Range),
 }
 
 impl Ask {
@@ -120,11 +129,15 @@ impl Ask {
             }
             LspRequestMethod::TextDocumentSemanticTokensFull => {
                 let parameters: SemanticTokensParams = parameters(request.params)?;
-                (parameters.text_document.uri, About::SemanticTokens(None))
+                (parameters.text_document.uri, About::AllTokens)
+            }
+            LspRequestMethod::TextDocumentSemanticTokensFullDelta => {
+                let parameters: SemanticTokensDeltaParams = parameters(request.params)?;
+                (parameters.text_document.uri, About::NewTokens(parameters.previous_result_id))
             }
             LspRequestMethod::TextDocumentSemanticTokensRange => {
                 let parameters: SemanticTokensRangeParams = parameters(request.params)?;
-                (parameters.text_document.uri, About::SemanticTokens(Some(parameters.range)))
+                (parameters.text_document.uri, About::SemanticTokens(parameters.range))
             }
             LspRequestMethod::TextDocumentDocumentSymbol => {
                 let parameters: DocumentSymbolParams = parameters(request.params)?;
@@ -171,36 +184,33 @@ pub(super) fn run(
         };
         // A cancellation that came too late is forgotten.
         is_cancelled();
-        send(match answer {
-            Ok(value) => Response::new_ok(id.clone(), value).into(),
-            Err((code, why)) => Response::new_err(id.clone(), code as i32, why).into(),
-        })?;
+        outgoing::respond(send, &id, answer)?;
     }
     Ok(())
 }
 
-fn answer(ask: &Ask, options: &Options, is_nested: bool) -> Result<serde_json::Value, Refused> {
+fn answer(ask: &Ask, options: &Options, is_nested: bool) -> Result<String, Refused> {
     let document = &*ask.document;
     match &ask.about {
-        &About::Hover(position) => value(hover_at(document, position, options)),
-        &About::Definition(position) => value(definition_at(document, position)),
+        &About::Hover(position) => result(hover_at(document, position, options)),
+        &About::Definition(position) => result(definition_at(document, position)),
         &About::References { position, with_declaration } => {
-            value(references_at(document, position, with_declaration))
+            result(references_at(document, position, with_declaration))
         }
-        About::Symbols => value(outline(document, is_nested)),
-        &About::Completion(position) => value(completion::completion(document, position)),
+        About::Symbols => result(outline(document, is_nested)),
+        &About::Completion(position) => result(completion::completion(document, position)),
         About::InlayHints(range) => {
-            value(inlay_hints::inlay_hints(document, lines_of(document, Some(range)), options))
+            result(inlay_hints::inlay_hints(document, lines_of(document, range), options))
         }
-        &About::Callable(position) => value(calls::prepare(document, document.offset(position))),
-        About::Incoming(function) => value(calls::incoming(document, function)),
-        About::Outgoing(function) => value(calls::outgoing(document, function)),
-        About::CodeActions(diagnostics) => value(code_actions::code_actions(document, diagnostics)),
-        &About::Highlights(position) => value(highlights_at(document, position)),
-        About::FoldingRanges => value(folding::folding_ranges(document)),
+        &About::Callable(position) => result(calls::prepare(document, document.offset(position))),
+        About::Incoming(function) => result(calls::incoming(document, function)),
+        About::Outgoing(function) => result(calls::outgoing(document, function)),
+        About::CodeActions(diagnostics) => result(code_actions::code_actions(document, diagnostics)),
+        &About::Highlights(position) => result(highlights_at(document, position)),
+        About::FoldingRanges => result(folding::folding_ranges(document)),
         &About::RenamedRange(position) => {
             let span = rename::renamed_span(document, document.offset(position));
-            value(span.map(|span| document.range(span)))
+            result(span.map(|span| document.range(span)))
         }
         About::Rename { position, name } => {
             let renamed = rename::rename(document, document.offset(*position), name);
@@ -208,17 +218,15 @@ fn answer(ask: &Ask, options: &Options, is_nested: bool) -> Result<serde_json::V
             let edit = |span| TextEdit { range: document.range(span), new_text: text.clone() };
             let edits = spans.into_iter().map(edit).collect();
             let changes = Some(HashMap::from([(document.uri.clone(), edits)]));
-            value(WorkspaceEdit { changes, ..WorkspaceEdit::default() })
+            result(WorkspaceEdit { changes, ..WorkspaceEdit::default() })
         }
         About::SemanticTokens(range) => {
-            let data = semantic_tokens::semantic_tokens(document, lines_of(document, range.as_ref()));
-            value(SemanticTokens { result_id: None, data })
+            let data = semantic_tokens::semantic_tokens(document, lines_of(document, range));
+            result(SemanticTokens { result_id: None, data })
         }
+        About::AllTokens => result(semantic_tokens::all(document)),
+        About::NewTokens(previous) => result(semantic_tokens::changed(document, previous)),
     }
-}
-
-fn value(answer: impl Serialize) -> Result<serde_json::Value, Refused> {
-    serde_json::to_value(answer).map_err(|error| (ErrorCode::InternalError, error.to_string()))
 }
 
 fn hover_at(document: &Document, position: Position, options: &Options) -> Option<Hover> {
@@ -241,9 +249,8 @@ fn references_at(document: &Document, position: Position, with_declaration: bool
     Some(found.into_iter().map(|span| location(document, span)).collect())
 }
 
-/// The lines of a range, or of the whole text.
-fn lines_of(document: &Document, range: Option<&Range>) -> Span {
-    let Some(range) = range else { return Span::new(0, document.source().bytes().len()) };
+/// The lines of a range.
+fn lines_of(document: &Document, range: &Range) -> Span {
     let start = document.offset(Position { line: range.start.line, character: 0 });
     Span::new(start, document.offset(range.end).max(start))
 }

@@ -3,32 +3,59 @@
 use super::document::Document;
 use super::token::{SyntaxToken, TokenKind, Tokens};
 use crate::source::Span;
-use gen_lsp_types::{Position, SemanticToken};
+use gen_lsp_types::{
+    Position, SemanticToken, SemanticTokens, SemanticTokensDelta, SemanticTokensDeltaResponse,
+    SemanticTokensEdit,
+};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Tokens that a client got, with their identifier.
+pub(super) struct Delivered {
+    id: String,
+    tokens: Vec<SemanticToken>,
+}
+
+impl Delivered {
+    fn new(tokens: Vec<SemanticToken>) -> Self {
+        // A text that is opened again must not have the identifiers of before.
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self { id: NEXT.fetch_add(1, Ordering::Relaxed).to_string(), tokens }
+    }
+}
 
 /// The kinds of tokens, by their numbers in answers.
 pub(super) const LEGEND: [&str; 9] =
     ["variable", "function", "macro", "type", "label", "keyword", "number", "property", "string"];
 
+const VARIABLE: u32 = 0;
+const FUNCTION: u32 = 1;
+const MACRO: u32 = 2;
+const TYPE: u32 = 3;
+const LABEL: u32 = 4;
+const KEYWORD: u32 = 5;
+const NUMBER: u32 = 6;
+const PROPERTY: u32 = 7;
+const STRING: u32 = 8;
+
 /// The number of a kind in the legend.
 fn kind_of(text: &[u8], kind: TokenKind, before: Option<TokenKind>, after: Option<u8>) -> Option<u32> {
-    let name = match kind {
-        TokenKind::Value => "variable",
-        TokenKind::Symbol => "function",
-        TokenKind::Attribute => "macro",
-        TokenKind::Type => "type",
-        TokenKind::Block => "label",
-        TokenKind::String if after == Some(b'(') => "keyword",
-        TokenKind::String => "string",
-        TokenKind::Word if text.iter().all(u8::is_ascii_digit) => "number",
-        TokenKind::Word if is_type(text) => "type",
+    Some(match kind {
+        TokenKind::Value => VARIABLE,
+        TokenKind::Symbol => FUNCTION,
+        TokenKind::Attribute => MACRO,
+        TokenKind::Type => TYPE,
+        TokenKind::Block => LABEL,
+        TokenKind::String if after == Some(b'(') => KEYWORD,
+        TokenKind::String => STRING,
+        TokenKind::Word if text.iter().all(u8::is_ascii_digit) => NUMBER,
+        TokenKind::Word if is_type(text) => TYPE,
         // Names of ops have a dot.
-        TokenKind::Word if text.contains(&b'.') && !text[0].is_ascii_digit() => "keyword",
-        TokenKind::Word if text[0].is_ascii_digit() => "number",
-        TokenKind::Word if after == Some(b'=') && before != Some(TokenKind::Mark(b'=')) => "property",
-        TokenKind::Word => "keyword",
+        TokenKind::Word if text.contains(&b'.') && !text[0].is_ascii_digit() => KEYWORD,
+        TokenKind::Word if text[0].is_ascii_digit() => NUMBER,
+        TokenKind::Word if after == Some(b'=') && before != Some(TokenKind::Mark(b'=')) => PROPERTY,
+        TokenKind::Word => KEYWORD,
         TokenKind::Mark(_) => return None,
-    };
-    LEGEND.iter().position(|known| *known == name).map(|number| number as u32)
+    })
 }
 
 /// `tensor`, `f32`, `4x8xf32`.
@@ -42,6 +69,9 @@ fn is_type(text: &[u8]) -> bool {
     matches!(text, b"tensor" | b"tuple" | b"complex" | b"memref" | b"index" | b"none") || is_element(last)
 }
 
+/// A text of this many bytes is first looked at as a whole.
+const LONG: usize = 16;
+
 /// A place that moves forward. To look up each place in the rope takes many times as long.
 struct Cursor {
     offset: usize,
@@ -51,7 +81,13 @@ struct Cursor {
 impl Cursor {
     /// Moves to an offset, and returns its position.
     fn advance(&mut self, bytes: &[u8], offset: usize) -> Position {
-        for at in self.offset..offset {
+        let passed = &bytes[self.offset..offset];
+        let is_plain =
+            passed.len() >= LONG && passed.is_ascii() && memchr::memchr2(b'\n', b'\r', passed).is_none();
+        if is_plain {
+            self.position.character += passed.len() as u32;
+        }
+        for at in if is_plain { offset..offset } else { self.offset..offset } {
             match bytes[at] {
                 // Before `\n`, this is not the end of a line.
                 b'\r' if bytes.get(at + 1) == Some(&b'\n') => {}
@@ -71,7 +107,8 @@ impl Cursor {
 pub(super) fn semantic_tokens(document: &Document, part: Span) -> Vec<SemanticToken> {
     let source = document.source();
     let bytes = source.bytes();
-    let mut tokens: Vec<SemanticToken> = Vec::new();
+    // Most texts have a token in about twelve bytes.
+    let mut tokens: Vec<SemanticToken> = Vec::with_capacity(part.len() / 12);
     let (mut line, mut start) = (0, 0);
     let mut before = None;
     let mut cursor = Cursor { offset: part.start, position: document.range(part).start };
@@ -93,4 +130,48 @@ pub(super) fn semantic_tokens(document: &Document, part: Span) -> Vec<SemanticTo
         before = Some(kind);
     }
     tokens
+}
+
+fn all_of(document: &Document) -> Vec<SemanticToken> {
+    semantic_tokens(document, Span::new(0, document.source().bytes().len()))
+}
+
+/// The tokens of a text.
+pub(super) fn all(document: &Document) -> SemanticTokens {
+    let new = Delivered::new(all_of(document));
+    let answer = SemanticTokens { result_id: Some(new.id.clone()), data: new.tokens.clone() };
+    *document.delivered() = Some(new);
+    answer
+}
+
+/// What changed since the tokens with an identifier, or all tokens if the client does not have the last ones.
+pub(super) fn changed(document: &Document, previous: &str) -> SemanticTokensDeltaResponse {
+    let mut delivered = document.delivered();
+    let Some(old) = delivered.take().filter(|old| old.id == previous) else {
+        drop(delivered);
+        return all(document).into();
+    };
+    let new = Delivered::new(all_of(document));
+    let edits = edit(&old.tokens, &new.tokens).into_iter().collect();
+    let answer = SemanticTokensDelta { result_id: Some(new.id.clone()), edits };
+    *delivered = Some(new);
+    answer.into()
+}
+
+/// The edit that makes tokens of others. Each has its place relative to the one before, so that those after an edit of
+/// the text are as before.
+fn edit(old: &[SemanticToken], new: &[SemanticToken]) -> Option<SemanticTokensEdit> {
+    let is_same = |(old, new): &(&SemanticToken, &SemanticToken)| old == new;
+    let start = old.iter().zip(new).take_while(is_same).count();
+    let (old, new) = (&old[start..], &new[start..]);
+    let end = old.iter().rev().zip(new.iter().rev()).take_while(is_same).count();
+    let (old, new) = (&old[..old.len() - end], &new[..new.len() - end]);
+    let data: Vec<u32> = new.iter().flat_map(|&token| <[u32; 5]>::from(token)).collect();
+    // Each token is five numbers.
+    let number = |tokens: usize| u32::try_from(5 * tokens).unwrap_or(u32::MAX);
+    (!old.is_empty() || !new.is_empty()).then(|| SemanticTokensEdit {
+        start: number(start),
+        delete_count: number(old.len()),
+        data: Some(data),
+    })
 }

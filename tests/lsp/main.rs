@@ -6,6 +6,7 @@ mod diagnostics;
 mod editing;
 mod navigation;
 mod outline;
+mod tokens;
 
 use client::{Client, TEXT, URI};
 use serde_json::{Value, json};

@@ -124,55 +124,6 @@ fn regions_and_aliases_fold() {
 }
 
 #[test]
-fn tokens_have_their_kinds() {
-    let mut client = Client::with(json!({}));
-    let text = "#loc = loc(\"é\")\nfunc.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {\n  \
-                %0 = \"stablehlo.abs\"(%x) {a = 1} : (tensor<4xf32>) -> tensor<4xf32> loc(#loc)\n}\n";
-    client.open(URI, text);
-    let legend =
-        ["variable", "function", "macro", "type", "label", "keyword", "number", "property", "string"];
-    let whole = client.ask("textDocument/semanticTokens/full", json!({ "textDocument": { "uri": URI } }));
-    let decode = |answer: &Value| {
-        let data: Vec<usize> = answer["data"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|number| number.as_u64().unwrap() as usize)
-            .collect();
-        let (mut line, mut column, mut found) = (0, 0, Vec::new());
-        for token in data.chunks_exact(5) {
-            (line, column) =
-                if token[0] > 0 { (line + token[0], token[1]) } else { (line, column + token[1]) };
-            let units: Vec<u16> = text.lines().nth(line).unwrap().encode_utf16().collect();
-            let word = String::from_utf16(&units[column..column + token[2]]).unwrap();
-            found.push(format!("{} {word}", legend[token[3]]));
-        }
-        found
-    };
-    let found = decode(&whole);
-    for wanted in [
-        "macro #loc",
-        "string \"é\"",
-        "keyword func.func",
-        "function @f",
-        "variable %x",
-        "type tensor",
-        "type 4xf32",
-        "keyword \"stablehlo.abs\"",
-        "property a",
-        "number 1",
-    ] {
-        assert!(found.iter().any(|token| token == wanted), "{wanted} is in {found:?}");
-    }
-    let range = json!({ "start": { "line": 2, "character": 5 }, "end": { "line": 2, "character": 30 } });
-    let part = json!({ "textDocument": { "uri": URI }, "range": range });
-    let part = decode(&client.ask("textDocument/semanticTokens/range", part));
-    assert_eq!(part[..2], ["variable %0", "keyword \"stablehlo.abs\""]);
-    assert!(part.len() < found.len());
-    assert!(client.exit().success());
-}
-
-#[test]
 fn lines_show_the_ops_that_they_become() {
     let mut client = Client::new();
     client.open(URI, TEXT);
