@@ -75,15 +75,13 @@ impl<'a> ModulePaths<'a> {
                 Some(LocationId::UNKNOWN)
             }
             TokenKind::String => {
-                let name = self.module.symbols.intern(text.trim_matches('"'));
                 // JAX wraps a path in the kind of its op: `loc("io_callback:"("jit(f)/M/io_callback"(...)))`.
                 if text.ends_with(":\"") && is_mark(tokens.next(), b'(') {
+                    let name = self.module.symbols.intern(text.trim_matches('"'));
                     let child = self.place(tokens, deeper)?;
                     return Some(self.module.add_location(Location::Name(name, child)));
                 }
-                let module = &mut self.module;
-                let add = || module.add_location(Location::Name(name, LocationId::UNKNOWN));
-                Some(*self.names.entry(name).or_insert_with(add))
+                Some(self.name(text.trim_matches('"')))
             }
             TokenKind::Word if text == "loc" => {
                 is_mark(tokens.next(), b'(').then(|| self.place(tokens, deeper))?
@@ -112,21 +110,43 @@ impl<'a> ModulePaths<'a> {
         }
     }
 
+    fn name(&mut self, name: &str) -> LocationId {
+        let module = &mut self.module;
+        let name = module.symbols.intern(name);
+        let add = || module.add_location(Location::Name(name, LocationId::UNKNOWN));
+        *self.names.entry(name).or_insert_with(add)
+    }
+
     fn alias(&mut self, name: &str, deeper: u32) -> Option<LocationId> {
         let document = self.document;
         let index = document.alias(name.as_bytes())?;
         if let Some(&known) = self.aliases.get(&index) {
             return Some(known);
         }
+        let source = document.source();
+        let definition = &source.bytes()[tree::at(source.scan(), index).span.range()];
+        if let Some(path) = plain_name(definition, name) {
+            let location = self.name(path);
+            self.aliases.insert(index, location);
+            return Some(location);
+        }
         // Within itself, an alias is unknown.
         self.aliases.insert(index, LocationId::UNKNOWN);
-        let source = document.source();
         let mut tokens = Tokens::new(source, tree::at(source.scan(), index).span);
         tokens.find(|token| token.kind == TokenKind::Mark(b'='))?;
         let location = self.place(&mut tokens, deeper)?;
         self.aliases.insert(index, location);
         Some(location)
     }
+}
+
+/// The name in `#loc3 = loc("name"(...` of the alias `#loc3`, as nearly all are written.
+fn plain_name<'t>(definition: &'t [u8], alias: &str) -> Option<&'t str> {
+    let rest = definition.strip_prefix(alias.as_bytes())?.strip_prefix(b" = loc(\"")?;
+    let end = memchr::memchr2(b'"', b'\\', rest)?;
+    let is_plain = rest[end] == b'"' && matches!(rest.get(end + 1), Some(b'(' | b')'));
+    let name = std::str::from_utf8(&rest[..end]).ok()?;
+    (is_plain && !name.ends_with(':')).then_some(name)
 }
 
 fn is_mark(token: Option<SyntaxToken>, mark: u8) -> bool {

@@ -63,6 +63,50 @@ fn line_end(text: &Rope, line: usize) -> usize {
     next - breaks
 }
 
+/// A text of this many bytes is first looked at as a whole.
+const LONG: usize = 16;
+
+/// A place that moves forward. To look up each place in the rope takes many times as long.
+pub(super) struct Cursor {
+    offset: usize,
+    position: Position,
+}
+
+impl Cursor {
+    /// At an offset, which has this position.
+    pub(super) fn new(offset: usize, position: Position) -> Self {
+        Self { offset, position }
+    }
+
+    /// Whether it can move to an offset.
+    pub(super) fn is_before(&self, offset: usize) -> bool {
+        self.offset <= offset
+    }
+
+    /// Moves to an offset that is not before it, and returns its position.
+    pub(super) fn advance(&mut self, bytes: &[u8], offset: usize) -> Position {
+        let passed = &bytes[self.offset..offset];
+        let is_plain =
+            passed.len() >= LONG && passed.is_ascii() && memchr::memchr2(b'\n', b'\r', passed).is_none();
+        if is_plain {
+            self.position.character += passed.len() as u32;
+        }
+        for at in if is_plain { offset..offset } else { self.offset..offset } {
+            match bytes[at] {
+                // Before `\n`, this is not the end of a line.
+                b'\r' if bytes.get(at + 1) == Some(&b'\n') => {}
+                b'\n' | b'\r' => self.position = Position { line: self.position.line + 1, character: 0 },
+                // The first byte of a character in UTF-8 tells its length in UTF-16.
+                0x80..0xC0 => {}
+                0xF0.. => self.position.character += 2,
+                _ => self.position.character += 1,
+            }
+        }
+        self.offset = offset;
+        self.position
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{character, offset, position, range};

@@ -1,11 +1,11 @@
 //! What the words of a text are, for colors.
 
 use super::document::Document;
+use super::position::Cursor;
 use super::token::{SyntaxToken, TokenKind, Tokens};
 use crate::source::Span;
 use gen_lsp_types::{
-    Position, SemanticToken, SemanticTokens, SemanticTokensDelta, SemanticTokensDeltaResponse,
-    SemanticTokensEdit,
+    SemanticToken, SemanticTokens, SemanticTokensDelta, SemanticTokensDeltaResponse, SemanticTokensEdit,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -69,40 +69,6 @@ fn is_type(text: &[u8]) -> bool {
     matches!(text, b"tensor" | b"tuple" | b"complex" | b"memref" | b"index" | b"none") || is_element(last)
 }
 
-/// A text of this many bytes is first looked at as a whole.
-const LONG: usize = 16;
-
-/// A place that moves forward. To look up each place in the rope takes many times as long.
-struct Cursor {
-    offset: usize,
-    position: Position,
-}
-
-impl Cursor {
-    /// Moves to an offset, and returns its position.
-    fn advance(&mut self, bytes: &[u8], offset: usize) -> Position {
-        let passed = &bytes[self.offset..offset];
-        let is_plain =
-            passed.len() >= LONG && passed.is_ascii() && memchr::memchr2(b'\n', b'\r', passed).is_none();
-        if is_plain {
-            self.position.character += passed.len() as u32;
-        }
-        for at in if is_plain { offset..offset } else { self.offset..offset } {
-            match bytes[at] {
-                // Before `\n`, this is not the end of a line.
-                b'\r' if bytes.get(at + 1) == Some(&b'\n') => {}
-                b'\n' | b'\r' => self.position = Position { line: self.position.line + 1, character: 0 },
-                // The first byte of a character in UTF-8 tells its length in UTF-16.
-                0x80..0xC0 => {}
-                0xF0.. => self.position.character += 2,
-                _ => self.position.character += 1,
-            }
-        }
-        self.offset = offset;
-        self.position
-    }
-}
-
 /// The tokens of a part of a text, which begins where a line does.
 pub(super) fn semantic_tokens(document: &Document, part: Span) -> Vec<SemanticToken> {
     let source = document.source();
@@ -111,7 +77,7 @@ pub(super) fn semantic_tokens(document: &Document, part: Span) -> Vec<SemanticTo
     let mut tokens: Vec<SemanticToken> = Vec::with_capacity(part.len() / 12);
     let (mut line, mut start) = (0, 0);
     let mut before = None;
-    let mut cursor = Cursor { offset: part.start, position: document.range(part).start };
+    let mut cursor = Cursor::new(part.start, document.range(part).start);
     for SyntaxToken { kind, span } in Tokens::new(source, part) {
         let after = bytes[span.end..].iter().find(|byte| **byte != b' ').copied();
         if let Some(token_type) = kind_of(&bytes[span.range()], kind, before, after) {

@@ -6,10 +6,11 @@
 use super::definition;
 use super::document::Document;
 use super::modules::{ModulePaths, PathPart};
+use super::position::Cursor;
 use super::token::Tokens;
 use super::tree;
 use crate::source::{Source, Span};
-use gen_lsp_types::{DocumentSymbol, SymbolKind};
+use gen_lsp_types::{DocumentSymbol, Position, Range, SymbolKind};
 
 /// Ops whose regions are listed; regions of reductions and sorts are not interesting.
 const CONTROL: [&str; 3] = ["stablehlo.while", "stablehlo.if", "stablehlo.case"];
@@ -20,15 +21,18 @@ const DEEPEST: usize = 32;
 /// The outline. Its depth is that of the regions, which the scan bounds, and of the modules.
 pub(super) fn symbols(document: &Document) -> Vec<DocumentSymbol> {
     let all = document.source().scan().statements.len() as u32;
-    Outline { document, paths: ModulePaths::new(document) }.list((0, all), None, DEEPEST)
+    let (paths, cursor) = (ModulePaths::new(document), Cursor::new(0, Position::default()));
+    Outline { document, paths, cursor }.list((0, all), None, DEEPEST)
 }
 
 struct Outline<'a> {
     document: &'a Document,
     paths: ModulePaths<'a>,
+    /// Moves with the statements.
+    cursor: Cursor,
 }
 
-impl<'a> Outline<'a> {
+impl Outline<'_> {
     /// The symbols of a list of statements. `around` is the path of the op with the list in a region, `None` outside of
     /// functions; `room` is the number of modules that are listed within each other.
     fn list(
@@ -39,7 +43,7 @@ impl<'a> Outline<'a> {
     ) -> Vec<DocumentSymbol> {
         let document = self.document;
         let scan = document.source().scan();
-        let mut runs = Runs::new(document);
+        let mut runs = Runs::default();
         for index in tree::siblings(scan, statements) {
             let statement = tree::at(scan, index);
             let is_label = document.source().bytes().get(statement.span.start) == Some(&b'^');
@@ -49,7 +53,7 @@ impl<'a> Outline<'a> {
                     let around = around.unwrap_or_default();
                     let shared = path.iter().zip(around).take_while(|(part, around)| part == around).count();
                     let own = &path[shared..];
-                    runs.enter(index, &own[..own.len().min(room)]);
+                    runs.enter(self, statement.span, &own[..own.len().min(room)]);
                 }
                 None => runs.passed += usize::from(!is_label),
             }
@@ -60,7 +64,7 @@ impl<'a> Outline<'a> {
                 None => runs.pending.extend(symbol),
             }
         }
-        runs.finish()
+        runs.finish(self)
     }
 
     fn symbol(&mut self, index: u32, around: Option<&[PathPart]>, room: usize) -> Option<DocumentSymbol> {
@@ -76,24 +80,17 @@ impl<'a> Outline<'a> {
             let name = definition::symbol_of(source, statement)?;
             Some((document.slice(name.range()).trim_matches(['@', '"']).to_owned(), name))
         };
+        let start = self.position(statement.span.start);
         let (name, selection, kind, children) = match op {
             "module" | "builtin.module" => {
                 let (name, span) = named().unwrap_or_else(|| ("module".to_owned(), op_span));
-                (
-                    name,
-                    span,
-                    SymbolKind::Module,
-                    regions(source, index).flat_map(|it| self.list(it.1, around, room)).collect(),
-                )
+                let children = regions(source, index).flat_map(|it| self.list(it.1, around, room));
+                (name, span, SymbolKind::Module, children.collect())
             }
             "func.func" | "func" => {
                 let (name, span) = named()?;
-                (
-                    name,
-                    span,
-                    SymbolKind::Function,
-                    regions(source, index).flat_map(|it| self.list(it.1, Some(&[]), room)).collect(),
-                )
+                let children = regions(source, index).flat_map(|it| self.list(it.1, Some(&[]), room));
+                (name, span, SymbolKind::Function, children.collect())
             }
             _ if CONTROL.contains(&op) => {
                 let result = definition::results(source, statement).next();
@@ -101,24 +98,37 @@ impl<'a> Outline<'a> {
                     result.map_or((op, op_span), |(span, _)| (document.slice(span.range()), span));
                 let children = regions(source, index).enumerate().map(|(number, (span, statements))| {
                     let name = region_name(op, number);
+                    let start = self.position(span.start);
                     let children = self.list(statements, around, room);
-                    item(document, name, None, SymbolKind::Namespace, (span, span), children)
+                    let range = Range { start, end: self.position(span.end) };
+                    item(name, None, SymbolKind::Namespace, (range, range), children)
                 });
                 (name.to_owned(), span, SymbolKind::Operator, children.collect())
             }
             _ => return None,
         };
         let detail = (kind == SymbolKind::Operator).then(|| op.to_owned());
-        Some(item(document, name, detail, kind, (statement.span, selection), children))
+        let range = Range { start, end: self.position(statement.span.end) };
+        Some(item(name, detail, kind, (range, document.range(selection)), children))
+    }
+
+    /// The position of an offset. Statements are mostly walked in order.
+    fn position(&mut self, offset: usize) -> Position {
+        if self.cursor.is_before(offset) {
+            return self.cursor.advance(self.document.source().bytes(), offset);
+        }
+        self.document.range(Span::new(offset, offset)).start
     }
 }
 
 /// The runs of ops of a module in a list of statements.
-struct Runs<'a> {
-    document: &'a Document,
+#[derive(Default)]
+struct Runs {
     /// The runs of the last op with a path, outermost first.
     open: Vec<Run>,
     done: Vec<DocumentSymbol>,
+    /// The end of the last op with a path.
+    end: usize,
     /// Statements without a path after the last op with one. They belong to the runs that go on after them.
     passed: usize,
     pending: Vec<DocumentSymbol>,
@@ -126,35 +136,35 @@ struct Runs<'a> {
 
 struct Run {
     part: PathPart,
-    first: u32,
-    last: u32,
+    start: Position,
+    /// The results or the name of the first op.
+    selection: Range,
     ops: usize,
     children: Vec<DocumentSymbol>,
 }
 
-impl<'a> Runs<'a> {
-    fn new(document: &'a Document) -> Self {
-        Self { document, open: Vec::new(), done: Vec::new(), passed: 0, pending: Vec::new() }
-    }
-
+impl Runs {
     /// Takes the next op with a path.
-    fn enter(&mut self, statement: u32, path: &[PathPart]) {
+    fn enter(&mut self, outline: &mut Outline, statement: Span, path: &[PathPart]) {
         let shared = self.open.iter().zip(path).take_while(|(run, part)| run.part == **part).count();
-        self.close(shared);
+        self.close(outline, shared);
+        self.end = statement.end;
         let passed = std::mem::take(&mut self.passed);
-        for run in &mut self.open {
-            run.ops += passed + 1;
-            run.last = statement;
-        }
+        self.open.iter_mut().for_each(|run| run.ops += passed + 1);
         let pending = std::mem::take(&mut self.pending);
         self.innermost().extend(pending);
-        self.open.extend(path[shared..].iter().map(|part| Run {
-            part: part.clone(),
-            first: statement,
-            last: statement,
-            ops: 1,
-            children: Vec::new(),
-        }));
+        if path.len() > shared {
+            let first = Tokens::new(outline.document.source(), statement).next();
+            let first = first.map_or(statement, |token| token.span);
+            let (start, end) = (outline.position(first.start), outline.position(first.end));
+            self.open.extend(path[shared..].iter().map(|part| Run {
+                part: part.clone(),
+                start,
+                selection: Range { start, end },
+                ops: 1,
+                children: Vec::new(),
+            }));
+        }
     }
 
     /// The symbols of the innermost run that goes on.
@@ -163,32 +173,31 @@ impl<'a> Runs<'a> {
     }
 
     /// Ends all runs but the outermost ones.
-    fn close(&mut self, remaining: usize) {
+    fn close(&mut self, outline: &mut Outline, remaining: usize) {
+        if self.open.len() <= remaining {
+            return;
+        }
+        let end = outline.position(self.end);
         while self.open.len() > remaining
             && let Some(run) = self.open.pop()
         {
-            let symbol = run.symbol(self.document);
-            self.innermost().push(symbol);
+            self.innermost().push(run.symbol(end));
         }
     }
 
-    fn finish(mut self) -> Vec<DocumentSymbol> {
-        self.close(0);
+    fn finish(mut self, outline: &mut Outline) -> Vec<DocumentSymbol> {
+        self.close(outline, 0);
         self.done.append(&mut self.pending);
         self.done
     }
 }
 
 impl Run {
-    fn symbol(self, document: &Document) -> DocumentSymbol {
-        let source = document.source();
-        let span = |index| tree::at(source.scan(), index).span;
-        let (first, last) = (span(self.first), span(self.last));
+    fn symbol(self, end: Position) -> DocumentSymbol {
         let detail = if self.ops == 1 { "1 op".to_owned() } else { format!("{} ops", self.ops) };
         let kind = if self.part.is_function { SymbolKind::Method } else { SymbolKind::Class };
-        let name = Tokens::new(source, first).next().map_or(first, |token| token.span);
-        let whole = Span::new(first.start, last.end);
-        item(document, self.part.name.into(), Some(detail), kind, (whole, name), self.children)
+        let range = Range { start: self.start, end };
+        item(self.part.name.into(), Some(detail), kind, (range, self.selection), self.children)
     }
 }
 
@@ -212,11 +221,10 @@ fn region_name(op: &str, number: usize) -> String {
 }
 
 fn item(
-    document: &Document,
     name: String,
     detail: Option<String>,
     kind: SymbolKind,
-    (whole, selection): (Span, Span),
+    (range, selection_range): (Range, Range),
     children: Vec<DocumentSymbol>,
 ) -> DocumentSymbol {
     // The protocol requires a name; during typing there may be none.
@@ -229,8 +237,8 @@ fn item(
         kind,
         tags: None,
         deprecated: None,
-        range: document.range(whole),
-        selection_range: document.range(selection),
+        range,
+        selection_range,
         children: Some(children).filter(|children| !children.is_empty()),
     }
 }
