@@ -61,6 +61,24 @@ pub struct Label {
     pub part: Part,
 }
 
+/// A change of the text that corrects a fault, as far as anyone can tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fix {
+    /// The label in whose place the text is changed.
+    pub label: usize,
+    /// The text that is wrong, which the place has if the program is written as usual.
+    pub old: String,
+    /// What it should be.
+    pub new: String,
+}
+
+impl Fix {
+    /// A change at the primary label to a name, if there is one that was probably meant.
+    pub(crate) fn to(old: &str, new: Option<&str>) -> Option<Self> {
+        new.map(|new| Self { label: 0, old: old.to_owned(), new: new.to_owned() })
+    }
+}
+
 /// The user's own Python line that an op comes from, resolved from the MLIR locations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PythonFrame {
@@ -106,6 +124,8 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to do.
     pub help: Option<String>,
+    /// A change that corrects it.
+    pub fix: Option<Fix>,
     /// Facts in addition to the message.
     pub notes: Vec<String>,
     /// The user's own line, where the text has locations.
@@ -148,6 +168,13 @@ impl Diagnostic {
         if !span.is_none() {
             self.labels.push(Label { span, text: text.into(), part });
         }
+        self
+    }
+
+    /// Proposes a change.
+    #[must_use]
+    pub fn fixed_by(mut self, fix: Option<Fix>) -> Self {
+        self.fix = fix.or(self.fix);
         self
     }
 

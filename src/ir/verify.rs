@@ -8,7 +8,7 @@ use super::{
     Attribute, BlockId, Definition, Dialect, FunctionId, Module, OpId, OpName, RegionId, Symbol, TypeId,
     ValueId, builtin, func, onnx, sdy, shape, stablehlo,
 };
-use crate::diagnostic::{Diagnostic, Diagnostics, Part, catalog, nearest};
+use crate::diagnostic::{Diagnostic, Diagnostics, Fix, Part, catalog, nearest};
 use crate::source::Span;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -126,7 +126,9 @@ impl Verifier<'_> {
         let Some(((expected, found), part, because)) = pair else { return true };
         let (expected, found) = (&*expected, &*found);
         let mismatch = catalog::TypeMismatch { what, expected, found, at, because };
-        self.diagnostics.push(Diagnostic::from(mismatch).at(part));
+        // A place has one type, and not a list.
+        let fix = Fix::to(found, Some(expected)).filter(|_| part != Part::Span);
+        self.diagnostics.push(Diagnostic::from(mismatch).at(part).fixed_by(fix));
         false
     }
 

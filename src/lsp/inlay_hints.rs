@@ -1,4 +1,7 @@
 //! After each line, the ONNX ops that its op becomes on its own.
+//!
+//! There are no hints of types: both forms of an op have the types of its operands and results in its own text, or, as
+//! for `stablehlo.add %a, %b : tensor<4xf32>`, the one type of all of them.
 
 use super::document::Document;
 use super::fragment::Fragment;

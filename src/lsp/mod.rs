@@ -18,6 +18,7 @@ mod folding;
 mod fragment;
 mod hover;
 mod inlay_hints;
+mod manual;
 mod modules;
 mod outgoing;
 mod position;
@@ -44,6 +45,7 @@ use gen_lsp_types::{
     TextDocumentSyncOptions, Uri, WorkspaceFolders,
 };
 use lsp_server::{Connection, Message, Notification, ProtocolError, Request, RequestId};
+use manual::Manual;
 pub use outgoing::Outbox;
 use question::{Ask, Canceled};
 use report::Presentation;
@@ -172,6 +174,11 @@ fn presentation(parameters: &InitializeParams) -> Presentation {
             .and_then(|published| published.diagnostics_capabilities.related_information)
             .unwrap_or(false),
         root: root.and_then(|root| python::path_of(&root.0)),
+        manual: published
+            .and_then(|published| published.diagnostics_capabilities.code_description_support)
+            .unwrap_or(false)
+            .then(Manual::new)
+            .flatten(),
     }
 }
 

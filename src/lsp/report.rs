@@ -2,10 +2,12 @@
 
 use super::code_actions;
 use super::document::Document;
+use super::manual::Manual;
 use super::python;
 use crate::diagnostic::{Diagnostic, Diagnostics, PythonFrame, Severity};
 use gen_lsp_types::{
-    DiagnosticRelatedInformation, DiagnosticSeverity, Location, Position, PublishDiagnosticsParams, Range,
+    CodeDescription, DiagnosticRelatedInformation, DiagnosticSeverity, Location, Position,
+    PublishDiagnosticsParams, Range,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,12 +16,14 @@ use std::path::{Path, PathBuf};
 const MOST: usize = 1000;
 
 /// The capabilities of the client, and the folder that relative paths of Python files start from.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Presentation {
     /// Whether the client shows related locations.
     pub(super) related: bool,
     /// The folder of the workspace.
     pub(super) root: Option<PathBuf>,
+    /// The manual, if the client opens what describes a code.
+    pub(super) manual: Option<Manual>,
 }
 
 /// All diagnostics of a text.
@@ -93,10 +97,15 @@ fn item(
             Severity::Advice => DiagnosticSeverity::Information,
         }),
         code: Some(diagnostic.code().as_str().into()),
+        code_description: presentation
+            .manual
+            .as_ref()
+            .and_then(|manual| manual.page(diagnostic.code()))
+            .map(|href| CodeDescription { href }),
         source: Some(env!("CARGO_PKG_NAME").into()),
         message: message.into(),
         related_information: Some(related).filter(|related| presentation.related && !related.is_empty()),
-        data: code_actions::data(diagnostic),
+        data: code_actions::data(document, diagnostic),
         ..gen_lsp_types::Diagnostic::default()
     }
 }

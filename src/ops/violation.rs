@@ -1,7 +1,7 @@
 //! How an op breaks the specification.
 
 use super::type_inference::Arity;
-use crate::diagnostic::{Diagnostic, Part, catalog};
+use crate::diagnostic::{Diagnostic, Fix, Part, catalog};
 use crate::ir::{Module, OpId};
 
 /// A constraint of the specification that an op breaks, with its attributes or its types.
@@ -12,6 +12,8 @@ pub struct Violation {
     why: String,
     /// The parts of the op to point at, with their labels; none for the whole op.
     parts: Vec<(Part, String)>,
+    /// A change of the primary part.
+    fix: Option<Fix>,
 }
 
 /// The kind of a violation.
@@ -33,7 +35,7 @@ enum Kind {
 
 impl Violation {
     fn new(kind: Kind, why: impl Into<String>) -> Self {
-        Self { kind, why: why.into(), parts: Vec::new() }
+        Self { kind, why: why.into(), parts: Vec::new(), fix: None }
     }
 
     /// The attribute is missing.
@@ -70,6 +72,12 @@ impl Violation {
     /// Labels a part of the op; the first part is the primary one.
     pub(super) fn showing(mut self, part: Part, text: impl Into<String>) -> Self {
         self.parts.push((part, text.into()));
+        self
+    }
+
+    /// Proposes another word for one in the primary part.
+    pub(super) fn fixed_by(mut self, fix: Option<Fix>) -> Self {
+        self.fix = fix;
         self
     }
 
@@ -128,6 +136,7 @@ impl Violation {
         {
             (first.part, first.text) = (part, text);
         }
+        let diagnostic = diagnostic.fixed_by(self.fix.clone());
         parts.fold(diagnostic, |diagnostic, (part, text)| diagnostic.beside(part, text))
     }
 }

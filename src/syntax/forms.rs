@@ -5,8 +5,10 @@ use super::assembly::{self, AssemblyFormat, CustomForm, TypeSuffix};
 use super::clauses::{ClauseKind, Token};
 use super::statement::{Body, Parts, add_missing, region_of};
 use super::text::{Rule, Text};
-use crate::diagnostic::catalog::{DuplicateAttribute, UnknownAssembly, UnknownOp, UnsupportedOp};
-use crate::diagnostic::{nearest, nearest_op};
+use crate::diagnostic::catalog::{
+    DuplicateAttribute, SyntaxError, UnknownAssembly, UnknownOp, UnsupportedOp,
+};
+use crate::diagnostic::{Diagnostic, Fix, nearest, nearest_op};
 use crate::ir::{Attribute, Attributes, Dialect, Element, OpName, TensorType, Type, TypeId};
 use crate::source::Span;
 use smallvec::SmallVec;
@@ -367,7 +369,10 @@ impl<'s> Parser<'s> {
                 let known: Vec<String> = row.keywords().map(|name| format!("`{name} =`")).collect();
                 let expected =
                     if known.is_empty() { "a clause of this op".to_owned() } else { known.join(" or ") };
-                self.expected(&expected, key);
+                let found = format!("`{}`", key.text);
+                let error = SyntaxError { expected: &expected, found: &found, at: key.span() };
+                let fix = Fix::to(key.text, nearest(key.text, row.keywords()));
+                self.diagnostics.push(Diagnostic::from(error).fixed_by(fix));
                 return None;
             };
             let value = self.clause(*kind, value)?;

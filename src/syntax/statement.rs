@@ -8,7 +8,7 @@ use super::{LENIENT_LIMIT, Parser, spaces};
 use crate::diagnostic::catalog::{
     DuplicateAttribute, SyntaxError, TypeMismatch, WrongOperandCount, WrongResultCount,
 };
-use crate::diagnostic::{Diagnostic, Part};
+use crate::diagnostic::{Diagnostic, Fix, Part};
 use crate::ir::{
     Attributes, BlockId, LocationId, OpId, OpName, OpSpan, RegionId, Symbol, TypeId, ValueId, provenance,
     stablehlo,
@@ -253,7 +253,8 @@ impl<'s> Parser<'s> {
             if let Some(label) = diagnostic.labels.get_mut(1) {
                 label.part = Part::OperandType(index);
             }
-            self.diagnostics.push(diagnostic);
+            let fix = Fix { label: 1, old: expected, new: found };
+            self.diagnostics.push(diagnostic.fixed_by(Some(fix)));
             right = None;
         }
         right

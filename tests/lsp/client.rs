@@ -209,6 +209,23 @@ pub fn covered(text: &str, range: &Value) -> (usize, String) {
     (line + 1, String::from_utf16(&units[column("start")..column("end")]).unwrap())
 }
 
+/// The text after the edits of an answer.
+pub fn edited(text: &str, edits: &Value) -> String {
+    let offset = |place: &Value| {
+        let (line, column) = (place["line"].as_u64().unwrap(), place["character"].as_u64().unwrap());
+        let start: usize = text.split_inclusive('\n').take(line as usize).map(str::len).sum();
+        start + column as usize
+    };
+    let mut edits: Vec<&Value> = edits.as_array().unwrap().iter().collect();
+    edits.sort_by_key(|edit| std::cmp::Reverse(offset(&edit["range"]["start"])));
+    let mut text = text.to_owned();
+    for edit in edits {
+        let (start, end) = (offset(&edit["range"]["start"]), offset(&edit["range"]["end"]));
+        text.replace_range(start..end, edit["newText"].as_str().unwrap());
+    }
+    text
+}
+
 pub const TEXT: &str = r#"#loc1 = loc("inputs['x']")
 #mapping = 1 : i64
 module @model {

@@ -60,6 +60,31 @@ fn client_without_related_places_gets_them_in_the_message() {
 }
 
 #[test]
+#[cfg(unix)]
+fn codes_lead_to_their_manual_pages() {
+    let published = json!({ "codeDescriptionSupport": true });
+    let mut client = Client::with(json!({ "textDocument": { "publishDiagnostics": published } }));
+    client.open(URI, FAULTY);
+    let published = client.published();
+    let found = published["diagnostics"].as_array().unwrap();
+    let fault = found.iter().find(|item| item["code"] == "E0201").unwrap();
+    let page = fault["codeDescription"]["href"].as_str().unwrap();
+    let path = Path::new(page.strip_prefix("file://").unwrap());
+    assert!(path.ends_with("E0201.md"), "{page}");
+    assert!(fs::read_to_string(path).unwrap().starts_with("# E0201: UnsupportedOp"));
+    assert!(client.exit().success());
+    assert!(!path.parent().unwrap().exists(), "the folder is removed");
+
+    // A client that does not open pages gets none.
+    let mut client = Client::new();
+    client.open(URI, FAULTY);
+    let published = client.published();
+    let found = published["diagnostics"].as_array().unwrap();
+    assert!(found.iter().all(|item| item.get("codeDescription").is_none()), "{published}");
+    assert!(client.exit().success());
+}
+
+#[test]
 fn every_error_fixture_matches_check() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/errors");
     let mut client = Client::new();

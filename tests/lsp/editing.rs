@@ -1,24 +1,7 @@
-//! Changes that the server proposes.
+//! Renames and completions.
 
-use crate::client::{Client, TEXT, URI, covered, place};
-use serde_json::{Value, json};
-
-/// The text after the edits of an answer.
-fn edited(text: &str, edits: &Value) -> String {
-    let offset = |place: &Value| {
-        let (line, column) = (place["line"].as_u64().unwrap(), place["character"].as_u64().unwrap());
-        let start: usize = text.split_inclusive('\n').take(line as usize).map(str::len).sum();
-        start + column as usize
-    };
-    let mut edits: Vec<&Value> = edits.as_array().unwrap().iter().collect();
-    edits.sort_by_key(|edit| std::cmp::Reverse(offset(&edit["range"]["start"])));
-    let mut text = text.to_owned();
-    for edit in edits {
-        let (start, end) = (offset(&edit["range"]["start"]), offset(&edit["range"]["end"]));
-        text.replace_range(start..end, edit["newText"].as_str().unwrap());
-    }
-    text
-}
+use crate::client::{Client, TEXT, URI, covered, edited, place};
+use serde_json::json;
 
 #[test]
 fn names_are_changed_everywhere() {
@@ -56,52 +39,6 @@ fn names_are_changed_everywhere() {
         assert_eq!(client.answer(id)["error"]["message"], why, "{part}");
     }
     assert!(client.exit().success());
-}
-
-#[test]
-fn proposed_names_are_quick_fixes() {
-    for (fault, fixed) in [
-        ("stablehlo.ad %argument0, %argument0 :", "stablehlo.add %argument0"),
-        ("stablehlo.add %argument0, %argumnet0 :", "%argument0, %argument0 :"),
-        ("call @relu_functoin(%argument0) :", "call @relu_function("),
-        ("\"stablehlo.absolut\"(%argument0) :", ""),
-    ] {
-        let ty = "tensor<4xf32>";
-        let (operands, results) =
-            if fault.contains('(') { (format!("({ty}) ->"), ty) } else { (String::new(), ty) };
-        let text = format!(
-            "func.func public @main(%argument0: {ty}) -> {ty} {{\n  %0 = {fault} {operands} {results}\n  \
-             return %0 : {ty}\n}}\nfunc.func private @relu_function(%x: {ty}) -> {ty} {{\n  return %x : {ty}\n}}\n"
-        );
-        let mut client = Client::new();
-        client.open(URI, &text);
-        let diagnostics = client.published()["diagnostics"].clone();
-        let asked = json!({
-            "textDocument": { "uri": URI },
-            "range": diagnostics[0]["range"],
-            "context": { "diagnostics": diagnostics },
-        });
-        let actions = client.ask("textDocument/codeAction", asked);
-        if fixed.is_empty() {
-            assert_eq!(actions, json!([]), "{fault}");
-            continue;
-        }
-        assert_eq!(actions[0]["kind"], "quickfix", "{fault}: {diagnostics}");
-        let text = edited(&text, &actions[0]["edit"]["changes"][URI]);
-        assert!(text.contains(fixed), "{fault}: {text}");
-        let lines = text.split_inclusive('\n').count();
-        let end = json!({ "line": lines, "character": 0 });
-        let range = json!({ "start": { "line": 0, "character": 0 }, "end": end });
-        client.change(2, json!([{ "range": range, "text": text }]));
-        let codes: Vec<Value> = client.published()["diagnostics"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|it| it["severity"].clone())
-            .collect();
-        assert!(!codes.contains(&json!(1)), "{fault}: {codes:?}");
-        assert!(client.exit().success());
-    }
 }
 
 #[test]

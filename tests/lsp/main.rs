@@ -4,6 +4,7 @@
 mod client;
 mod diagnostics;
 mod editing;
+mod fixes;
 mod navigation;
 mod outline;
 mod tokens;

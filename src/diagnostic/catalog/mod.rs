@@ -23,7 +23,8 @@
 //!     group "{op}"                     what repeats are grouped by; by default the message
 //!     label at "no lowering for this"  the first label is the primary one
 //!     note "..."
-//!     help "...";
+//!     help "..."
+//!     fix { Fix::to(op, nearest) };    a change of the text at the primary label, if one is known
 //! ```
 //!
 //! Texts are format strings over the payload. A label, note or help can also be a block that returns an
@@ -177,6 +178,7 @@ macro_rules! diagnostics {
             $(label $at:ident $label:tt)*
             $(note $note:tt)*
             $(help $help:tt)?
+            $(fix $fix:block)?
             ;
     )+) => {
         pub(super) const CODES: &[$crate::diagnostic::Code] = &[$($name::CODE),+];
@@ -222,6 +224,7 @@ macro_rules! diagnostics {
                         message,
                         labels,
                         help,
+                        fix: None$(.or($fix))?,
                         notes,
                         python: None,
                         module_path: None,
@@ -266,6 +269,11 @@ fn is_likely_typo(name: &str, other: &str) -> bool {
     let (a, b) = (stem(name), stem(other));
     let numbered = a < name.len() && b < other.len() && name[..a] == other[..b];
     !numbered && a.min(b) > 3
+}
+
+/// Whether an op ends a block, though maybe one of another dialect.
+fn is_terminator(op: &str) -> bool {
+    op.rsplit('.').next() == Some("return")
 }
 
 /// The help for a broken rule of StableHLO: the op's section of the specification.

@@ -1,6 +1,7 @@
 //! E01xx: structure and types.
 
-use super::{did_you_mean, is_likely_typo, specification};
+use super::{did_you_mean, is_likely_typo, is_terminator, specification};
+use crate::diagnostic::Fix;
 use crate::source::Span;
 
 diagnostics! {
@@ -33,7 +34,8 @@ diagnostics! {
         help {
             did_you_mean(nearest.filter(|near| is_likely_typo(name, near)))
                 .or_else(|| Some("the line that defines it may be missing or in another region".into()))
-        };
+        }
+        fix { Fix::to(name, nearest.filter(|near| is_likely_typo(name, near))) };
 
     /// Two values have the same name.
     ///
@@ -189,7 +191,8 @@ diagnostics! {
         }
         group "{op} {expected}"
         label at "`{expected}` expected here"
-        help "end the block with `{expected}`; a line may be missing";
+        help "end the block with `{expected}`; a line may be missing"
+        fix { found.filter(|found| is_terminator(found)).and_then(|found| Fix::to(found, Some(expected))) };
 
     /// A function is called but not defined.
     ///
@@ -227,7 +230,8 @@ diagnostics! {
         help {
             did_you_mean(nearest)
                 .or_else(|| Some("pass the whole module: JAX prints the called functions after `@main`".into()))
-        };
+        }
+        fix { Fix::to(name, nearest) };
 
     /// A function calls itself, directly or through others.
     ///

@@ -3,6 +3,7 @@
 use super::file_remedy::help;
 use super::{did_you_mean, is_likely_typo};
 use crate::bytecode::{Cause, NEWEST_VHLO};
+use crate::diagnostic::Fix;
 use crate::format::FileRemedy;
 use crate::source::Span;
 
@@ -242,7 +243,8 @@ diagnostics! {
     E0008 UndefinedAlias<'a> { name: &'a str, nearest: Option<&'a str>, at: Span }
         => "the alias `{name}` is not defined"
         label at "no line defines it"
-        help { did_you_mean(nearest.filter(|near| is_likely_typo(name, near))).or_else(|| Some("pass the whole text: aliases are defined at its beginning and end".into())) };
+        help { did_you_mean(nearest.filter(|near| is_likely_typo(name, near))).or_else(|| Some("pass the whole text: aliases are defined at its beginning and end".into())) }
+        fix { Fix::to(name, nearest.filter(|near| is_likely_typo(name, near))) };
 
     /// The parser does not know the custom form of an op.
     ///

@@ -1,6 +1,7 @@
 //! E02xx: valid programs that cannot be converted.
 
 use super::remedies;
+use crate::diagnostic::Fix;
 use crate::source::Span;
 
 diagnostics! {
@@ -292,5 +293,6 @@ diagnostics! {
         => "unknown op `{op}`"
         group "{op}"
         label at "not an op of its dialect"
-        help "did you mean `{nearest}`?";
+        help "did you mean `{nearest}`?"
+        fix { Fix::to(op, Some(nearest)) };
 }

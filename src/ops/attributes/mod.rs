@@ -12,6 +12,7 @@ pub use indexing::GatherDimensionNumbers;
 pub use window::WindowDimension;
 
 use super::Violation;
+use crate::diagnostic::{Fix, nearest};
 use crate::ir::{Attribute, Dim, Dims, Module, OpId};
 use smallvec::{SmallVec, smallvec};
 use std::borrow::Cow;
@@ -78,10 +79,11 @@ impl<'m> OpAttributes<'m> {
 
     /// One of the given words.
     pub fn word_of(self, name: &'static str, words: &[&str]) -> Read<&'m str> {
-        match self.module.word(self.get(name)?).filter(|word| words.contains(word)) {
-            Some(word) => Ok(word),
-            None => Err(Violation::attribute(name, format!("expected one of {}", words.join(", ")))),
-        }
+        let found = self.module.word(self.get(name)?);
+        found.filter(|word| words.contains(word)).ok_or_else(|| {
+            let fix = found.and_then(|word| Fix::to(word, nearest(word, words.iter().copied())));
+            Violation::attribute(name, format!("expected one of {}", words.join(", "))).fixed_by(fix)
+        })
     }
 
     /// A list of integers.
