@@ -13,7 +13,7 @@ pub struct Violation {
     /// The parts of the op to point at, with their labels; none for the whole op.
     parts: Vec<(Part, String)>,
     /// A change of the primary part.
-    fix: Option<Fix>,
+    fix: Option<Box<Fix>>,
 }
 
 /// The kind of a violation.
@@ -77,7 +77,7 @@ impl Violation {
 
     /// Proposes another word for one in the primary part.
     pub(super) fn fixed_by(mut self, fix: Option<Fix>) -> Self {
-        self.fix = fix;
+        self.fix = fix.map(Box::new);
         self
     }
 
@@ -136,7 +136,7 @@ impl Violation {
         {
             (first.part, first.text) = (part, text);
         }
-        let diagnostic = diagnostic.fixed_by(self.fix.clone());
+        let diagnostic = diagnostic.fixed_by(self.fix.as_deref().cloned());
         parts.fold(diagnostic, |diagnostic, (part, text)| diagnostic.beside(part, text))
     }
 }
