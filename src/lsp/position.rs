@@ -83,6 +83,13 @@ impl Cursor {
         self.offset <= offset
     }
 
+    /// Moves over characters of one byte in a line, and returns its position after them.
+    pub(super) fn skip(&mut self, bytes: usize) -> Position {
+        self.offset += bytes;
+        self.position.character += bytes as u32;
+        self.position
+    }
+
     /// Moves to an offset that is not before it, and returns its position.
     pub(super) fn advance(&mut self, bytes: &[u8], offset: usize) -> Position {
         let passed = &bytes[self.offset..offset];
@@ -91,10 +98,12 @@ impl Cursor {
         if is_plain {
             self.position.character += passed.len() as u32;
         }
-        for at in if is_plain { offset..offset } else { self.offset..offset } {
-            match bytes[at] {
+        let passed = if is_plain { &[] } else { passed };
+        for (at, &byte) in passed.iter().enumerate() {
+            match byte {
+                b' '..0x7F => self.position.character += 1,
                 // Before `\n`, this is not the end of a line.
-                b'\r' if bytes.get(at + 1) == Some(&b'\n') => {}
+                b'\r' if bytes.get(self.offset + at + 1) == Some(&b'\n') => {}
                 b'\n' | b'\r' => self.position = Position { line: self.position.line + 1, character: 0 },
                 // The first byte of a character in UTF-8 tells its length in UTF-16.
                 0x80..0xC0 => {}

@@ -82,7 +82,10 @@ pub(super) fn semantic_tokens(document: &Document, part: Span) -> Vec<SemanticTo
         let after = bytes[span.end..].iter().find(|byte| **byte != b' ').copied();
         if let Some(token_type) = kind_of(&bytes[span.range()], kind, before, after) {
             let first = cursor.advance(bytes, span.start);
-            let end = cursor.advance(bytes, span.end);
+            // All but strings are of ASCII.
+            let quote = span.start + usize::from(kind == TokenKind::Symbol);
+            let is_string = bytes.get(quote) == Some(&b'"');
+            let end = if is_string { cursor.advance(bytes, span.end) } else { cursor.skip(span.len()) };
             let is_same_line = !tokens.is_empty() && first.line == line;
             tokens.push(SemanticToken {
                 delta_line: first.line - line,

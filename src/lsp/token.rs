@@ -36,25 +36,43 @@ pub(super) struct SyntaxToken {
 /// The tokens of a part of a text.
 pub(super) struct Tokens<'a> {
     source: &'a Source,
+    /// The text up to the end of the part.
+    bytes: &'a [u8],
     at: usize,
-    end: usize,
 }
+
+/// Bytes of every name, of names with `$` and `.`, and of names with `-` too.
+const PLAIN: u8 = 1;
+const DOTTED: u8 = 1 | 2;
+const DASHED: u8 = 1 | 2 | 4;
+
+/// The kinds of names that have a byte.
+static NAMES: [u8; 256] = {
+    let mut names = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        names[byte] = match byte as u8 {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' => PLAIN,
+            b'$' | b'.' => 2,
+            b'-' => 4,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    names
+};
 
 impl<'a> Tokens<'a> {
     /// The tokens of a span, which must not begin inside one.
     pub(super) fn new(source: &'a Source, span: Span) -> Self {
-        Self { source, at: span.start, end: span.end.min(source.bytes().len()) }
+        let bytes = source.bytes();
+        Self { source, bytes: &bytes[..span.end.min(bytes.len())], at: span.start }
     }
 
-    fn bytes(&self) -> &'a [u8] {
-        &self.source.bytes()[..self.end]
-    }
-
-    /// The offset after the bytes from `at` on that are part of a name.
-    fn name_end(&self, at: usize, extra: &[u8]) -> usize {
-        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || extra.contains(byte);
-        let rest = &self.bytes()[at.min(self.end)..];
-        at + rest.iter().position(|byte| !is_name(byte)).unwrap_or(rest.len())
+    /// The offset after the bytes from `at` on that are part of a name of a kind.
+    fn name_end(&self, at: usize, kind: u8) -> usize {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        at + rest.iter().position(|&byte| NAMES[usize::from(byte)] & kind == 0).unwrap_or(rest.len())
     }
 
     /// The offset after the string whose quote is at `open`; an unterminated one ends with its line.
@@ -63,27 +81,26 @@ impl<'a> Tokens<'a> {
         let next = literals.partition_point(|literal| literal.start <= open);
         let lifted = literals.get(next).filter(|literal| literal.start == open + 3);
         let mut at = lifted.map_or(open + 1, |literal| literal.end);
-        while let Some(found) =
-            memchr::memchr3(b'"', b'\\', b'\n', self.bytes().get(at..).unwrap_or_default())
+        while let Some(found) = memchr::memchr3(b'"', b'\\', b'\n', self.bytes.get(at..).unwrap_or_default())
         {
             at += found;
-            match self.bytes()[at] {
+            match self.bytes[at] {
                 b'"' => return at + 1,
                 b'\n' => return at,
                 // The escaped byte is skipped, but never the end of the line.
-                _ if self.bytes().get(at + 1) == Some(&b'\n') => return at + 1,
+                _ if self.bytes.get(at + 1) == Some(&b'\n') => return at + 1,
                 _ => at += 2,
             }
         }
-        self.end
+        self.bytes.len()
     }
 
     fn value_end(&self, at: usize) -> usize {
-        let end = self.name_end(at + 1, b"$.-");
-        if self.bytes().get(end) != Some(&b'#') {
+        let end = self.name_end(at + 1, DASHED);
+        if self.bytes.get(end) != Some(&b'#') {
             return end;
         }
-        let digits = self.bytes()[end + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = self.bytes[end + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
         if digits == 0 { end } else { end + 1 + digits }
     }
 }
@@ -92,7 +109,7 @@ impl Iterator for Tokens<'_> {
     type Item = SyntaxToken;
 
     fn next(&mut self) -> Option<SyntaxToken> {
-        let bytes = self.bytes();
+        let bytes = self.bytes;
         loop {
             let byte = *bytes.get(self.at)?;
             if byte.is_ascii_whitespace() {
@@ -107,12 +124,12 @@ impl Iterator for Tokens<'_> {
         let (kind, end) = match byte {
             b'%' => (TokenKind::Value, self.value_end(start)),
             b'@' if bytes.get(start + 1) == Some(&b'"') => (TokenKind::Symbol, self.string_end(start + 1)),
-            b'@' => (TokenKind::Symbol, self.name_end(start + 1, b"$.-")),
-            b'#' => (TokenKind::Attribute, self.name_end(start + 1, b"$.")),
-            b'!' => (TokenKind::Type, self.name_end(start + 1, b"$.")),
-            b'^' => (TokenKind::Block, self.name_end(start + 1, b"$.-")),
+            b'@' => (TokenKind::Symbol, self.name_end(start + 1, DASHED)),
+            b'#' => (TokenKind::Attribute, self.name_end(start + 1, DOTTED)),
+            b'!' => (TokenKind::Type, self.name_end(start + 1, DOTTED)),
+            b'^' => (TokenKind::Block, self.name_end(start + 1, DASHED)),
             b'"' => (TokenKind::String, self.string_end(start)),
-            _ => match self.name_end(start, b"$.") {
+            _ => match self.name_end(start, DOTTED) {
                 end if end > start => (TokenKind::Word, end),
                 _ => (TokenKind::Mark(byte), start + 1),
             },

@@ -136,7 +136,11 @@ mod tests {
         {
             let Some(row) = assembly::find(op.text()) else { continue };
             let known = attribute_names(op.text(), false);
-            assert!(row.form.attributes().iter().all(|name| known.contains(name)), "{op}: {known:?}");
+            assert!(
+                row.form.attributes().iter().all(|name| known.contains(name)),
+                "{}: {known:?}",
+                op.text()
+            );
         }
     }
 
@@ -146,11 +150,11 @@ mod tests {
         for op in OpName::all() {
             let Some(row) = assembly::find(op.text()) else { continue };
             for place in 0..row.words.len() {
-                assert!(clause_words(op.text(), None, place).is_some(), "{op}");
+                assert!(clause_words(op.text(), None, place).is_some(), "{}", op.text());
             }
             for (name, _, kind) in row.named {
                 let is_word = matches!(kind, ClauseKind::Word(_) | ClauseKind::Words(_));
-                assert!(!is_word || clause_words(op.text(), Some(name), 0).is_some(), "{op} {name}");
+                assert!(!is_word || clause_words(op.text(), Some(name), 0).is_some(), "{} {name}", op.text());
             }
         }
         let direction = attribute_words("stablehlo.compare", "comparison_direction");
