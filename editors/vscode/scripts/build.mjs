@@ -1,12 +1,17 @@
 // Bundles the extension into dist/. With --production, the bundle is minified.
 
 import { build } from "esbuild";
+import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const isProduction = process.argv.includes("--production");
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+// A map of an earlier bundle must not be packaged.
+rmSync(`${root}/dist`, { recursive: true, force: true });
 
 const shared = {
-  absWorkingDir: fileURLToPath(new URL("..", import.meta.url)),
+  absWorkingDir: root,
   bundle: true,
   minify: isProduction,
   logLevel: "warning",

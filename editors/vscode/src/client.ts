@@ -1,9 +1,14 @@
 // The connection to the language server.
 
 import * as vscode from "vscode";
-import { LanguageClient, State, TransportKind } from "vscode-languageclient/node";
-import { folderOf, programOrMessage, type Context } from "./context";
+import { LanguageClient, RevealOutputChannelOn, State, TransportKind } from "vscode-languageclient/node";
+import { programOrMessage, type Context } from "./context";
+import type { Program } from "./program";
+import { run } from "./run";
 import { SECTION, settings } from "./settings";
+
+/** The exit status if the command line is wrong. */
+const WRONG_USAGE = 2;
 
 /** One server at a time. */
 export class Server implements vscode.Disposable {
@@ -50,32 +55,61 @@ export class Server implements vscode.Disposable {
       return;
     }
     const folder = vscode.workspace.workspaceFolders?.[0]?.uri;
-    const words = [...program.arguments, "lsp", ...settings(folder).arguments];
+    const words = ["lsp", ...settings(folder).arguments];
+    this.context.log.info([program.command, ...program.arguments, ...words].join(" "));
+    const fault = await this.faultOf(program, words, folder);
+    if (fault !== undefined) {
+      this.fail(fault);
+      return;
+    }
     const client = new LanguageClient(
       SECTION,
       "hlo2onnx",
       {
         command: program.command,
-        args: words,
+        args: [...program.arguments, ...words],
         transport: TransportKind.stdio,
-        ...(folder === undefined ? {} : { options: { cwd: folderOf(folder) } }),
+        ...(folder === undefined ? {} : { options: { cwd: folder.fsPath } }),
       },
       {
         documentSelector: ["file", "untitled"].map((scheme) => ({ scheme, language: "mlir" })),
         outputChannel: this.context.log,
+        // A request that a restart interrupts is no news.
+        revealOutputChannelOn: RevealOutputChannelOn.Never,
+        initializationFailedHandler: () => false,
       },
     );
     this.client = client;
-    this.context.log.info(`${[program.command, ...words].join(" ")}`);
     try {
       await client.start();
       const version = client.initializeResult?.serverInfo?.version ?? "";
       this.show(`hlo2onnx ${version}`.trim(), `${program.origin}: ${program.command}`);
     } catch (error) {
-      this.context.log.error(String(error));
-      this.show("hlo2onnx does not start", String(error), vscode.LanguageStatusSeverity.Error);
-      void this.offerOutput();
+      this.fail(String(error));
     }
+  }
+
+  /** Why the server ends at once. The client would start it again and again, with a message each time. */
+  private async faultOf(
+    program: Program,
+    words: readonly string[],
+    folder: vscode.Uri | undefined,
+  ): Promise<string | undefined> {
+    const never = new vscode.CancellationTokenSource();
+    try {
+      const { status, output } = await run(program, words, folder?.fsPath, never.token);
+      return status === WRONG_USAGE ? output.trim() : undefined;
+    } catch (error) {
+      return String(error);
+    } finally {
+      never.dispose();
+    }
+  }
+
+  private fail(why: string): void {
+    this.context.log.error(why);
+    this.show("hlo2onnx does not start", why, vscode.LanguageStatusSeverity.Error);
+    void this.offerHelp(why.split("\n", 1)[0] ?? "");
   }
 
   private async end(): Promise<void> {
@@ -94,11 +128,13 @@ export class Server implements vscode.Disposable {
     this.status.severity = severity;
   }
 
-  private async offerOutput(): Promise<void> {
-    const show = "Show Output";
-    const message = "hlo2onnx: the language server does not start. The output says why.";
-    if ((await vscode.window.showErrorMessage(message, show)) === show) {
+  private async offerHelp(why: string): Promise<void> {
+    const [output, open] = ["Show Output", "Open Settings"];
+    const chosen = await vscode.window.showErrorMessage(`hlo2onnx does not start. ${why}`, output, open);
+    if (chosen === output) {
       this.context.log.show();
+    } else if (chosen === open) {
+      await vscode.commands.executeCommand("workbench.action.openSettings", SECTION);
     }
   }
 }

@@ -32,8 +32,7 @@ export async function programOrMessage(context: Context): Promise<Program | unde
 
 async function offerHelp(context: Context, message: string): Promise<void> {
   const [install, open] = ["How to Install", "Open Settings"];
-  const advice = "Install it with `pip install hlo2onnx` or `cargo install hlo2onnx`, or set its path.";
-  const chosen = await vscode.window.showErrorMessage(`${message} ${advice}`, install, open);
+  const chosen = await vscode.window.showErrorMessage(`${message} Install it, or set its path.`, install, open);
   if (chosen === install) {
     const readme = vscode.Uri.joinPath(context.extension, "README.md");
     await vscode.commands.executeCommand("markdown.showPreview", readme);

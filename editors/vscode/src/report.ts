@@ -32,7 +32,7 @@ export class Reports implements vscode.Disposable {
     const key = text.toString();
     const existing = this.open.get(key);
     if (existing !== undefined) {
-      existing.panel.reveal();
+      existing.panel.reveal(undefined, true);
       return existing.update();
     }
     const page = await pageOf(this.context, text);

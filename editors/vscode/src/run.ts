@@ -18,7 +18,7 @@ const MOST_CHARACTERS = 4_000_000;
 export function run(
   program: Program,
   words: readonly string[],
-  folder: string,
+  folder: string | undefined,
   token: vscode.CancellationToken,
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {

@@ -14,7 +14,7 @@ export interface Settings {
 }
 
 export function settings(scope?: vscode.Uri): Settings {
-  const values = vscode.workspace.getConfiguration(SECTION, scope);
+  const values = vscode.workspace.getConfiguration(SECTION, scope ?? null);
   return {
     path: values.get<string>("path", "").trim(),
     arguments: words(values.get<unknown>("arguments")),
