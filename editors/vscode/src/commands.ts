@@ -25,7 +25,8 @@ export async function convert(context: Context, uri: unknown): Promise<vscode.Ur
   const outcome = await runOn(context, text, `Converting ${name}`, words);
   if (outcome?.status === 0) {
     const { size } = await stat(model.fsPath);
-    void showModel(model, `${path.basename(model.fsPath)}: ${bytes(size)}. ${remarks(outcome.output)}`.trim());
+    const parts = [...remarks(outcome.output), bytes(size)];
+    void showModel(context, model, `${path.basename(model.fsPath)}: ${parts.join(", ")}`);
     return model;
   }
   if (outcome !== undefined) {
@@ -71,16 +72,24 @@ export async function showFailure(
   }
 }
 
-async function showModel(model: vscode.Uri, message: string): Promise<void> {
-  const reveal = "Show in Explorer";
-  if ((await vscode.window.showInformationMessage(message, reveal)) === reveal) {
+async function showModel(context: Context, model: vscode.Uri, message: string): Promise<void> {
+  const [reveal, output] = ["Show in Explorer", "Show Output"];
+  const chosen = await vscode.window.showInformationMessage(message, reveal, output);
+  if (chosen === reveal) {
     await vscode.commands.executeCommand("revealInExplorer", model);
+  } else if (chosen === output) {
+    context.output.show();
   }
 }
 
-/** The last line that the program wrote, which counts warnings. */
-function remarks(output: string): string {
-  return output.trim().split("\n").at(-1)?.trim() ?? "";
+/** What is told of the output: warnings and the number of nodes. */
+function remarks(output: string): string[] {
+  const warnings = output.match(/^warning\[/gm)?.length ?? 0;
+  const nodes = /^ +nodes +(\d+)/m.exec(output)?.[1];
+  return [
+    ...(warnings > 0 ? [`${warnings} ${warnings === 1 ? "warning" : "warnings"}`] : []),
+    ...(nodes !== undefined ? [`${nodes} nodes`] : []),
+  ];
 }
 
 function bytes(size: number): string {

@@ -22,6 +22,7 @@ const MODEL = `module @model {
 const BROKEN = `module @broken {
   func.func public @main(%arg0: tensor<?x?xf32> loc("x")) -> tensor<?x?xf32> {
     %0 = stablehlo.cholesky %arg0, lower = true : tensor<?x?xf32> loc(#loc2)
+    %1 = "other.kernel"(%arg0) : (tensor<?x?xf32>) -> tensor<?x?xf32>
     return %0 : tensor<?x?xf32>
   }
 }
