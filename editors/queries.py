@@ -1,4 +1,4 @@
-"""Runs the queries of Helix and Zed on a text, with the packages tree-sitter and tree-sitter-mlir (0.2.0)."""
+"""Runs the queries of Helix and Zed on a text with the packages tree-sitter and tree-sitter-mlir (0.2.0)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 EDITORS = Path(__file__).parent
-# What the first words of a text are colored as, by the editor.
+# The colors of words of the text, by the editor.
 EXPECTED = {
     "helix": {
         "func.func": "keyword.function",
@@ -16,7 +16,7 @@ EXPECTED = {
         '"test.op"': "keyword.operator",
         "dimension": "variable.other.member",
         '"a"': "string",
-        "return": "keyword",
+        "return": "keyword.control.return",
     },
     "zed": {
         "func.func": "keyword",
@@ -62,9 +62,7 @@ def main() -> int:
         if not found:
             wrong.append("nothing is found")
         if file.name == "highlights.scm":
-            wrong += [
-                f"{word} is {found.get(word)}" for word, name in EXPECTED[editor].items() if found.get(word) != name
-            ]
+            wrong += [f"{word} is {found.get(word)}" for word, name in EXPECTED[editor].items() if found.get(word) != name]
         print(f"{'FAILED' if wrong else 'ok'}: {file.relative_to(EDITORS)} {', '.join(wrong)}".rstrip())
         failed += bool(wrong)
     print(f"{len(files) - failed} passed, {failed} failed")

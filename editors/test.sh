@@ -26,7 +26,7 @@ else
     exit 1
 fi
 
-# test NAME COMMAND...: its lines `skipped: ...` are repeated at the end.
+# run NAME COMMAND...: its lines `skipped: ...` are repeated at the end.
 run() {
     local name=$1
     shift
@@ -44,8 +44,7 @@ vscode() {
 }
 
 zed() {
-    (cd zed && cargo build --locked --quiet --target wasm32-wasip2)
-    echo "ok: the extension builds"
+    (cd zed && cargo build --locked --quiet --target wasm32-wasip2) && echo "ok: the extension builds"
 }
 
 if command -v node >/dev/null && [ "$(node -p 'parseInt(process.versions.node)')" -ge 20 ]; then

@@ -86,9 +86,7 @@ def main() -> int:
         has_grammar = configure(folder)
         terminal = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
         environment = {**os.environ, **terminal, "XDG_CONFIG_HOME": name, "XDG_CACHE_HOME": name}
-        health = subprocess.run(
-            [helix, "--health", "mlir"], capture_output=True, text=True, check=True, env=environment
-        ).stdout
+        health = subprocess.run([helix, "--health", "mlir"], capture_output=True, text=True, check=True, env=environment).stdout
         health = ESCAPES.sub("", health)
         results.append(("the server is found", re.search(r"✓\W*hlo2onnx", health) is not None))
         text = folder / "broken.mlir"

@@ -10,7 +10,8 @@
 (func_operation name: _ @keyword.function)
 (func_operation visibility: _ @keyword.storage.modifier)
 ["attributes" "loc"] @keyword
-(custom_op_name) @keyword.operator
+((custom_op_name) @keyword.operator (#not-match? @keyword.operator "(^|[.])return$"))
+((custom_op_name) @keyword.control.return (#match? @keyword.control.return "(^|[.])return$"))
 (generic_operation (string_literal) @keyword.operator)
 (custom_operation (bare_id) @keyword)
 

@@ -8,6 +8,7 @@
 
 (custom_operation (bare_id) @keyword)
 (custom_op_name) @function
+((custom_op_name) @keyword (#match? @keyword "(^|[.])return$"))
 (module_operation name: _ @keyword)
 (func_operation name: _ @keyword)
 (func_operation visibility: _ @keyword)
