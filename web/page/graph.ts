@@ -1,0 +1,294 @@
+/** The panel with the graph: folding by module, selection, search, and the keys. */
+
+import { byId } from "./dom";
+import { showDetails, type DetailEvents } from "./graph_details";
+import { neighbor, type Direction } from "./graph_keys";
+import { GraphView } from "./graph_view";
+import { GraphSearch } from "./graph_search";
+import type { Drawn } from "./protocol";
+import type { FileReport, ModelNode } from "./result";
+import { counted } from "./words";
+
+/** A model of at most this many nodes is shown with all its modules unfolded. */
+const SMALL = 60;
+const DIRECTIONS: Record<string, Direction> = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "left", ArrowRight: "right" };
+
+export interface GraphEvents extends DetailEvents {
+  /** Asks the compiler for the picture with these modules unfolded. */
+  draw(opened: string[]): Promise<Drawn>;
+  /** Nodes were selected; shows where they come from. */
+  selected(nodes: ModelNode[]): void;
+  announce(text: string): void;
+  isVisible(): boolean;
+  showTab(): void;
+}
+
+/** The paths of the modules that contain a path, and the path itself. */
+function ancestors(path: string): string[] {
+  const parts = path.split("/");
+  return path ? parts.map((_, index) => parts.slice(0, index + 1).join("/")) : [];
+}
+
+export class GraphPanel {
+  private readonly canvas = byId("graph-canvas");
+  private readonly view = new GraphView(this.canvas);
+  private readonly search: GraphSearch;
+  private readonly empty = byId("graph-empty");
+  private nodes: ModelNode[] = [];
+  private report: FileReport | null = null;
+  private byLine = new Map<number, number[]>();
+  private opened = new Set<string>();
+  private selection: number[] = [];
+  private isStale = false;
+  private isFirst = true;
+
+  constructor(private readonly events: GraphEvents) {
+    this.search = new GraphSearch((index) => void this.go(index));
+    this.canvas.addEventListener("click", (event) => this.click(event));
+    this.canvas.addEventListener("keydown", (event) => this.key(event));
+    this.canvas.addEventListener("focusin", (event) => this.rove(event.target));
+    byId("graph-in").addEventListener("click", () => this.view.zoom(1.3));
+    byId("graph-out").addEventListener("click", () => this.view.zoom(1 / 1.3));
+    byId("graph-fit").addEventListener("click", () => this.view.fit());
+    byId("graph-unfold").addEventListener("click", () => void this.unfoldAll());
+    byId("graph-fold").addEventListener("click", () => void this.setOpened(new Set()));
+  }
+
+  /** Takes the nodes of a new conversion. A new program starts with its own modules unfolded. */
+  async show(nodes: ModelNode[], report: FileReport, isNew: boolean): Promise<void> {
+    this.nodes = nodes;
+    this.report = report;
+    this.selection = [];
+    this.byLine = new Map();
+    nodes.forEach(({ line }, index) => {
+      if (line > 0) this.byLine.set(line, [...(this.byLine.get(line) ?? []), index]);
+    });
+    if (isNew) {
+      const paths = report.modules.filter(({ depth }) => depth === 0 || nodes.length <= SMALL).map(({ path }) => path);
+      this.opened = new Set(paths);
+      this.isFirst = true;
+    }
+    this.search.take(nodes);
+    this.empty.hidden = nodes.length > 0;
+    byId("graph-tools").hidden = nodes.length === 0;
+    showDetails([], this.nodes, report, this.events);
+    this.isStale = true;
+    if (nodes.length === 0) {
+      this.isStale = false;
+      this.view.clear();
+    }
+    await this.refresh();
+  }
+
+  /** Draws if the panel is visible and the picture is old. */
+  async refresh(): Promise<void> {
+    if (!this.isStale || !this.events.isVisible()) return;
+    this.isStale = false;
+    const isDrawn = await this.view.draw(await this.events.draw([...this.opened]));
+    if (!isDrawn) return;
+    if (this.isFirst) this.view.start();
+    this.isFirst = false;
+    this.view.apply();
+    this.mark();
+    this.makeReachable(this.current() ?? this.view.element("[data-node], [data-module]"));
+  }
+
+  /** The nodes that come from a line of the text. */
+  ofLine(line: number): number[] {
+    return this.byLine.get(line) ?? [];
+  }
+
+  /** Selects nodes without showing where they come from, which is where the selection came from. */
+  selectQuietly(indices: number[]): void {
+    this.selection = indices;
+    this.mark();
+    if (this.report) showDetails(indices, this.nodes, this.report, this.events);
+    const element = this.elementOf(indices[0] ?? -1);
+    if (element && this.events.isVisible()) this.view.reveal(element);
+  }
+
+  /** Looks for words and goes to the first node that has them. */
+  async find(words: string): Promise<void> {
+    this.events.showTab();
+    await this.refresh();
+    this.search.set(words);
+  }
+
+  /** Unfolds what hides a node, selects it, and shows it. */
+  async go(index: number): Promise<void> {
+    const node = this.nodes[index];
+    if (!node) return;
+    await this.unfoldTo(index);
+    const element = this.view.element(`[data-node="${index}"]`);
+    this.selection = [index];
+    this.mark();
+    if (element) {
+      this.makeReachable(element);
+      this.view.reveal(element);
+    }
+    this.selected();
+  }
+
+  private async unfoldTo(index: number): Promise<void> {
+    const isShown = (): boolean => this.view.element(`[data-node="${index}"]`) !== null;
+    const module = this.nodes[index]?.module ?? "";
+    const wanted = ancestors(module).filter((path) => !this.opened.has(path));
+    if (wanted.length) await this.setOpened(new Set([...this.opened, ...wanted]));
+    // A long module is folded in runs of its nodes, whose paths only the picture knows.
+    const runs = (): string[] =>
+      this.view
+        .elements("[data-module]:not(.open)")
+        .map((element) => element.dataset.module ?? "")
+        .filter((path) => path.slice(0, path.lastIndexOf("/")) === module || !path.includes("/"))
+        .filter((path) => this.runHolds(path, index, module));
+    for (let tries = 0; tries < 8 && !isShown(); tries += 1) {
+      const [run] = runs();
+      if (run === undefined) return;
+      await this.setOpened(new Set([...this.opened, run]));
+    }
+  }
+
+  /** Whether a run such as `Model/nodes 1–200` holds a node: it counts the nodes of its module. */
+  private runHolds(path: string, index: number, module: string): boolean {
+    const found = /nodes (\d+)\D+(\d+)$/.exec(path);
+    if (!found) return false;
+    const position = this.nodes.slice(0, index + 1).filter((node) => node.module === module).length;
+    return position >= Number(found[1]) && position <= Number(found[2]);
+  }
+
+  private async setOpened(opened: Set<string>, keep?: { path: string; at: { left: number; top: number } }): Promise<void> {
+    this.opened = opened;
+    this.isStale = true;
+    const hadFocus = this.canvas.contains(document.activeElement);
+    await this.refresh();
+    const element = keep && this.view.element(`[data-module="${CSS.escape(keep.path)}"]`);
+    if (!keep || !element) return;
+    this.view.hold(element, keep.at);
+    this.makeReachable(element);
+    if (hadFocus) element.focus({ preventScroll: true });
+    const isOpen = opened.has(keep.path);
+    this.events.announce(`${keep.path} is ${isOpen ? "unfolded" : "folded"}.`);
+  }
+
+  private async unfoldAll(): Promise<void> {
+    await this.setOpened(new Set(this.report?.modules.map(({ path }) => path) ?? []));
+    this.view.fit();
+  }
+
+  private toggle(element: SVGGraphicsElement): void {
+    const path = element.dataset.module ?? "";
+    const opened = new Set(this.opened);
+    if (!opened.delete(path)) opened.add(path);
+    void this.setOpened(opened, { path, at: this.view.anchor(element) });
+  }
+
+  private click(event: MouseEvent): void {
+    const target = event.target instanceof Element ? event.target.closest<SVGGraphicsElement>("[data-node], [data-module]") : null;
+    if (target) this.activate(target, event);
+  }
+
+  private activate(element: SVGGraphicsElement, event: Event): void {
+    if (element.dataset.node !== undefined) {
+      this.makeReachable(element);
+      element.focus({ preventScroll: true });
+      this.selection = [Number(element.dataset.node)];
+      this.mark();
+      this.selected();
+      return;
+    }
+    // Of an unfolded module only the title bar folds it: its inside is for panning.
+    if (element.classList.contains("open") && event.type === "click" && !this.isTitle(element, event)) return;
+    this.toggle(element);
+  }
+
+  private isTitle(module: SVGGraphicsElement, event: Event): boolean {
+    if (!(event instanceof MouseEvent)) return true;
+    return event.clientY - module.getBoundingClientRect().top < 34 * this.view.scale;
+  }
+
+  private selected(): void {
+    const nodes = this.selection.flatMap((index) => this.nodes[index] ?? []);
+    if (this.report) showDetails(this.selection, this.nodes, this.report, this.events);
+    this.events.selected(nodes);
+    const [node] = nodes;
+    if (!node) return;
+    const from = node.line > 0 ? `, from ${node.source} at line ${node.line}` : "";
+    this.events.announce(`${node.op} ${node.type}${node.python ? `, ${node.python}` : ""}${from}`);
+  }
+
+  private key(event: KeyboardEvent): void {
+    const target = event.target instanceof Element ? event.target.closest<SVGGraphicsElement>("[data-node], [data-module]") : null;
+    if (event.key === "+" || event.key === "=") this.view.zoom(1.3);
+    else if (event.key === "-") this.view.zoom(1 / 1.3);
+    else if (event.key === "0") this.view.fit();
+    else if (event.key === "/") this.search.focus();
+    else if (target && (event.key === "Enter" || event.key === " ")) this.activate(target, event);
+    else if (event.key in DIRECTIONS) {
+      const direction = DIRECTIONS[event.key];
+      const from = target ?? this.current();
+      const to = from && direction ? neighbor(this.view, from, direction) : this.view.element("[data-node], [data-module]");
+      if (to) {
+        this.makeReachable(to);
+        to.focus({ preventScroll: true });
+        this.view.reveal(to);
+      } else if (from) {
+        this.events.announce("There is no node in this direction.");
+      }
+    } else return;
+    event.preventDefault();
+  }
+
+  /** The element in the order of the Tab key. */
+  private current(): SVGGraphicsElement | null {
+    return this.view.element('[tabindex="0"]');
+  }
+
+  private makeReachable(element: SVGGraphicsElement | null): void {
+    if (!element) return;
+    for (const other of this.view.elements('[tabindex="0"]')) other.setAttribute("tabindex", "-1");
+    element.setAttribute("tabindex", "0");
+  }
+
+  private rove(target: EventTarget | null): void {
+    const element = target instanceof Element ? target.closest<SVGGraphicsElement>("[data-node], [data-module]") : null;
+    if (element && element.getAttribute("tabindex") !== "0") this.makeReachable(element);
+  }
+
+  /** A node's element, or that of the innermost folded module that hides it. */
+  private elementOf(index: number): SVGGraphicsElement | null {
+    const node = this.view.element(`[data-node="${index}"]`);
+    if (node) return node;
+    const paths = ancestors(this.nodes[index]?.module ?? "").reverse();
+    for (const path of paths) {
+      const module = this.view.element(`[data-module="${CSS.escape(path)}"]`);
+      if (module) return module;
+    }
+    return null;
+  }
+
+  /** Shows the selection in the picture. */
+  private mark(): void {
+    for (const element of this.view.elements(".selected")) {
+      element.classList.remove("selected");
+      element.removeAttribute("aria-current");
+    }
+    for (const index of this.selection.slice(0, 500)) {
+      const element = this.elementOf(index);
+      element?.classList.add("selected");
+      element?.setAttribute("aria-current", "true");
+    }
+    const edges = new Set(this.selection.map(String));
+    for (const edge of this.view.elements("path.edge")) {
+      const isNear = edges.has(edge.dataset.from ?? "") || edges.has(edge.dataset.to ?? "");
+      if (isNear || edge.classList.contains("near")) edge.classList.toggle("near", isNear);
+    }
+  }
+
+  /** A sentence about the nodes of a line. */
+  lineWords(line: number, op: string): string {
+    const indices = this.ofLine(line);
+    if (indices.length === 0) return `Line ${line}: ${op} was folded or merged, and has no node of its own.`;
+    const ops = indices.slice(0, 4).map((index) => this.nodes[index]?.op ?? "");
+    return `Line ${line}: ${op} became ${counted(indices.length, "node")}: ${ops.join(", ")}${indices.length > 4 ? ", …" : ""}.`;
+  }
+}

@@ -1,0 +1,304 @@
+/** The page: holds what is open, asks the compiler, and gives its answers to the panels. */
+
+import "./styles.css";
+import { Compiler, Stopped } from "./compiler";
+import { showContents } from "./contents";
+import { clearDifference, showDifference } from "./difference";
+import { byId } from "./dom";
+import { Editor } from "./editor";
+import { DEMO, FAULTY, fetchExample, type Example } from "./examples";
+import { sortFiles, startFiles } from "./files";
+import { GraphPanel } from "./graph";
+import { sizeNames } from "./dimensions";
+import { Latest, debounced } from "./latest";
+import { opOfLine } from "./mlir";
+import { OptionsForm } from "./options";
+import { ProblemList } from "./problems";
+import type { NamedFile, Progress } from "./protocol";
+import { PythonSources, quotePython } from "./python";
+import type { ModelNode, Pane, Problem, Result } from "./result";
+import { RunPanel, save } from "./run";
+import { startSplitter } from "./splitter";
+import { announce, failure, progress, showSummary, status } from "./summary";
+import { Tabs } from "./tabs";
+import { startTheme } from "./theme";
+import { baseName, counted, milliseconds } from "./words";
+
+/** Milliseconds without a key before an edited text is converted. */
+const PAUSE = 300;
+
+/** What has to be done again: all from the text on, from the weights on, or the conversion only. */
+type Need = "load" | "weights" | "convert" | "nothing";
+const ORDER: Need[] = ["nothing", "convert", "weights", "load"];
+
+class App {
+  private readonly compiler = new Compiler((reason) => this.stopped(reason));
+  private readonly python = new PythonSources();
+  private readonly tabs = new Tabs((tab) => this.tabShown(tab));
+  private readonly editor: Editor;
+  private readonly problems: ProblemList;
+  private readonly graph: GraphPanel;
+  private readonly options = new OptionsForm(() => this.need("convert"));
+  private readonly runPanel = new RunPanel();
+  private readonly work = new Latest(() => this.convert());
+
+  private program: NamedFile | null = null;
+  private weights: File[] = [];
+  private weightProblems: Problem[] = [];
+  private pane: Pane | null = null;
+  private needed: Need = "nothing";
+  /** The text comes from the editor, so that the editor must not be filled again. */
+  private isEdit = false;
+  private isNew = false;
+  private last: Result | null = null;
+  private model: Blob | null = null;
+
+  constructor() {
+    this.editor = new Editor(byId("editor"), {
+      edited: debounced(PAUSE, () => this.edited()),
+      line: (line, text) => this.lineChosen(line, text),
+    });
+    this.problems = new ProblemList(this.python, {
+      place: ({ from, to }) => this.showText(() => this.editor.reveal(from, to)),
+      line: (line) => this.showText(() => this.editor.revealLine(line)),
+      text: (line) => this.editor.lineText(line),
+    });
+    this.graph = new GraphPanel({
+      draw: (opened) => this.compiler.ask({ kind: "graph", opened }),
+      selected: (nodes) => this.nodesSelected(nodes),
+      announce,
+      isVisible: () => this.tabs.current === "graph",
+      showTab: () => this.tabs.show("graph"),
+      line: (line) => this.showText(() => this.editor.revealLine(line)),
+      find: (words) => void this.graph.find(words),
+      quote: (python) => this.quoteNode(python),
+    });
+    startFiles((files) => void this.take(files));
+    for (const id of ["demo", "start-demo"]) byId(id).addEventListener("click", () => void this.example(DEMO));
+    for (const id of ["faulty", "start-faulty"]) byId(id).addEventListener("click", () => void this.example(FAULTY));
+    byId("download").addEventListener("click", () => this.download());
+    byId("again").addEventListener("click", () => this.need("load"));
+    byId("line-graph").addEventListener("click", () => void this.showLineInGraph());
+    clearDifference();
+    void this.start();
+  }
+
+  private async start(): Promise<void> {
+    try {
+      const { version, targets } = await this.compiler.ask({ kind: "start" });
+      byId("version").textContent = version;
+      this.options.setTargets(targets);
+    } catch (error) {
+      failure("The compiler did not start.", error);
+    }
+  }
+
+  private async example(example: Example): Promise<void> {
+    status(`Loading the ${example.name} …`);
+    try {
+      await this.take(await fetchExample(example), true);
+    } catch (error) {
+      failure(`The ${example.name} could not be read.`, error);
+    }
+  }
+
+  /** Takes files of any kinds. A new program replaces the one that is open, and its weights. */
+  private async take(files: File[], isWhole = false): Promise<void> {
+    const { programs, weights, python } = sortFiles(files);
+    for (const file of python) await this.python.add(file);
+    const [program] = programs;
+    if (program) {
+      if (isWhole || weights.length) this.weights = [];
+      this.program = { name: program.name, data: program };
+      this.weights = weights;
+      this.isEdit = false;
+      this.isNew = true;
+      this.last = null;
+      byId("start").hidden = true;
+      byId("workspace").hidden = false;
+      byId("top-actions").hidden = false;
+      if (programs.length > 1) announce(`${programs.length} programs came at once; ${program.name} is open.`);
+      await this.need("load");
+    } else if (weights.length) {
+      if (!this.program) {
+        status("These are weights. Choose the program too: a .mlir file, or the result of jax.export.");
+        return;
+      }
+      // A file of the same name is a newer one.
+      const names = new Set(weights.map(({ name }) => name));
+      this.weights = [...this.weights.filter(({ name }) => !names.has(name)), ...weights];
+      await this.need("weights");
+    } else if (python.length) {
+      this.problems.refresh();
+      status(`${python.map(({ name }) => name).join(", ")}: the lines are quoted in the list of problems.`);
+    }
+  }
+
+  private need(need: Need): Promise<void> {
+    if (!this.program) return Promise.resolve();
+    if (ORDER.indexOf(need) > ORDER.indexOf(this.needed)) this.needed = need;
+    return this.work.ask();
+  }
+
+  private isNeeded(need: Need): boolean {
+    return this.needed === need;
+  }
+
+  private edited(): void {
+    if (!this.pane || this.pane.elided || this.pane.disassembled || !this.program) return;
+    this.program = { name: this.program.name, data: new Blob([this.editor.text()]) };
+    this.isEdit = true;
+    void this.need("load");
+  }
+
+  /** Does what is needed, in order. It stops where something newer has come. */
+  private async convert(): Promise<void> {
+    const { needed, program } = this;
+    this.needed = "nothing";
+    if (!program || needed === "nothing") return;
+    const version = this.editor.version;
+    const slow = setTimeout(() => status(`Converting ${program.name} …`), 200);
+    try {
+      if (needed === "load") await this.load(program);
+      else if (needed === "weights") this.weightProblems = await this.compiler.ask({ kind: "weights", weights: this.named() }, this.tell);
+      if (this.isNeeded("load")) return;
+      const converted = await this.compiler.ask({ kind: "convert", options: this.options.value() });
+      // Places of an older text would be wrong in a newer one, whose own result comes.
+      if (this.isNeeded("load") || (this.isEdit && version !== this.editor.version)) return;
+      await this.show(converted.result, converted.model, converted.milliseconds);
+    } catch (error) {
+      if (error instanceof Stopped) return;
+      this.model = null;
+      failure(`${program.name} could not be read.`, error);
+    } finally {
+      clearTimeout(slow);
+      progress(null);
+    }
+  }
+
+  private readonly tell = (told: Progress): void => progress(told);
+
+  private named(): NamedFile[] {
+    return this.weights.map((file) => ({ name: file.name, data: file }));
+  }
+
+  private async load(program: NamedFile): Promise<void> {
+    const { pane, weightProblems } = await this.compiler.ask({ kind: "load", program, weights: this.named() }, this.tell);
+    this.weightProblems = weightProblems;
+    // A long literal in an edited text is shortened too; the places are then those of the shortened text.
+    if (!this.isEdit || pane.elided) {
+      this.editor.open(pane.text, pane.elided || pane.disassembled);
+      this.isEdit = false;
+    }
+    this.pane = pane;
+    const note = byId("text-note");
+    note.hidden = !pane.elided && !pane.disassembled;
+    note.textContent = pane.disassembled
+      ? "The program is in bytecode. This is its text, which cannot be edited."
+      : "Long literals are shortened here, so the text cannot be edited.";
+    byId("text-name").textContent = baseName(program.name);
+  }
+
+  private async show(result: Result, model: Blob | null, took: number): Promise<void> {
+    this.options.showProblem(result.optionProblem ?? "");
+    if (result.optionProblem !== undefined) {
+      status(`An option is wrong: ${result.optionProblem}`);
+      this.tabs.badge("options", "!");
+      return;
+    }
+    this.tabs.badge("options", "");
+    result.problems = [...this.weightProblems, ...result.problems];
+    const { report, problems, nodes } = result;
+    this.model = model;
+    const name = baseName(this.program?.name ?? "model");
+    showSummary(name, result, took);
+    byId<HTMLButtonElement>("download").disabled = model === null;
+    this.editor.mark(problems);
+    this.problems.show(problems);
+    this.tabs.badge("problems", problems.length ? String(problems.length) : "");
+    showContents(report, { find: (words) => void this.graph.find(words) });
+    this.options.hint(sizeNames(report.inputs), report.inputs.map((input) => input.name));
+    this.runPanel.show(model, report, name.replace(/\.[^.]*$/, ""));
+    byId("line-status").hidden = true;
+    const change = this.last ? showDifference(this.last, result) : "";
+    if (!this.last) clearDifference();
+    const isNew = this.isNew;
+    if (isNew) this.showBeginning(problems);
+    this.last = result;
+    this.isNew = false;
+    const what = report.verdict === "refused" ? counted(problems.length, "problem") : `${counted(nodes.length, "node")}, ${counted(problems.length, "problem")}`;
+    status(change ? `Converted again in ${milliseconds(took)}: ${change}.` : `Converted in ${milliseconds(took)}: ${what}.`);
+    byId("again").hidden = true;
+    await this.graph.show(nodes, report, isNew);
+    if (isNew) this.tabs.show(report.verdict === "refused" || problems.some(({ severity }) => severity !== "advice") ? "problems" : "graph");
+  }
+
+  /** Shows the first error in the text, or else the program below its table of locations. */
+  private showBeginning(problems: Problem[]): void {
+    const error = problems.find(({ severity, places }) => severity === "error" && (places[0]?.line ?? 0) > 0);
+    const module = /^\s*(?:module|func)\b/m.exec(this.pane?.text ?? "");
+    this.editor.scrollTo(error?.places[0]?.from ?? module?.index ?? 0, error ? "center" : "start");
+  }
+
+  /** The worker died. The files are still with the browser, so that they can be read again. */
+  private stopped(reason: string): void {
+    this.model = null;
+    byId<HTMLButtonElement>("download").disabled = true;
+    byId("again").hidden = this.program === null;
+    failure("The compiler stopped, and was started again.", new Error(`${reason}. If the file is large, it may need more memory than this browser gives. Your file is unchanged: press “Convert again”, or open another.`));
+    void this.start();
+  }
+
+  private showText(show: () => void): void {
+    if (this.tabs.isNarrow) this.tabs.show("text");
+    show();
+  }
+
+  private tabShown(tab: string): void {
+    if (tab === "graph") void this.graph.refresh();
+  }
+
+  private nodesSelected(nodes: ModelNode[]): void {
+    const places = nodes.filter(({ line }) => line > 0);
+    this.editor.showSources(places);
+    byId("line-status").hidden = true;
+  }
+
+  private lineChosen(line: number, text: string): void {
+    const op = opOfLine(text);
+    const isShown = op !== null && this.last !== null && this.last.report.verdict !== "refused";
+    byId("line-status").hidden = !isShown;
+    if (!isShown || op === null) return;
+    const indices = this.graph.ofLine(line);
+    byId("line-words").textContent = this.graph.lineWords(line, op);
+    byId("line-graph").hidden = indices.length === 0 || (this.tabs.current === "graph" && !this.tabs.isNarrow);
+    byId("line-graph").dataset.line = String(line);
+    this.editor.showSources([], false);
+    this.graph.selectQuietly(indices);
+  }
+
+  private async showLineInGraph(): Promise<void> {
+    const [index] = this.graph.ofLine(Number(byId("line-graph").dataset.line));
+    if (index === undefined) return;
+    this.tabs.show("graph");
+    await this.graph.refresh();
+    await this.graph.go(index);
+  }
+
+  /** The quoted line of `model.py:12 in __call__`. */
+  private quoteNode(python: string): HTMLElement | null {
+    const found = /^(.*):(\d+)(?: in (.*))?$/.exec(python);
+    if (!found) return null;
+    return quotePython(this.python, { file: found[1] ?? "", line: Number(found[2]), column: 0, function: found[3] ?? "" });
+  }
+
+  private download(): void {
+    if (!this.model || !this.program) return;
+    const name = baseName(this.program.name).replace(/\.(gz|zst)$/i, "").replace(/\.[^.]+$/, "");
+    save(this.model, `${name}.onnx`);
+  }
+}
+
+startTheme();
+startSplitter();
+new App();

@@ -1,0 +1,153 @@
+/** The list of problems. Each leads with the Python line, because that is what the reader can change. */
+
+import { byId, button, el, marked } from "./dom";
+import { placeWords, quotePython, type PythonSources } from "./python";
+import type { Place, Problem, Severity } from "./result";
+import { counted, grouped } from "./words";
+
+/** Problems that are shown at once; a button shows as many more. */
+const PART = 50;
+const SEVERITIES: Severity[] = ["error", "warning", "advice"];
+
+export interface ProblemEvents {
+  /** Show a place of the text. */
+  place(place: Place): void;
+  line(line: number): void;
+  /** A line of the text, to quote it. */
+  text(line: number): string;
+}
+
+export class ProblemList {
+  private problems: Problem[] = [];
+  private shown = PART;
+  private readonly hidden = new Set<Severity>();
+  private words: string[] = [];
+  private readonly list = byId("problem-list");
+  private readonly found = byId("problem-found");
+  private readonly filters = byId("problem-filters");
+  private readonly search = byId<HTMLInputElement>("problem-search");
+  private readonly missing = byId("python-missing");
+
+  constructor(private readonly python: PythonSources, private readonly events: ProblemEvents) {
+    this.search.addEventListener("input", () => {
+      this.words = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
+      this.shown = PART;
+      this.draw();
+    });
+  }
+
+  show(problems: Problem[]): void {
+    this.problems = problems;
+    this.shown = PART;
+    this.drawFilters();
+    this.draw();
+  }
+
+  /** Draws again, after a Python file came. */
+  refresh(): void {
+    this.draw();
+  }
+
+  private drawFilters(): void {
+    const boxes = SEVERITIES.flatMap((severity) => {
+      const count = this.problems.filter((problem) => problem.severity === severity).length;
+      if (count === 0) return [];
+      const box = el("input", { attributes: { type: "checkbox" } });
+      box.checked = !this.hidden.has(severity);
+      box.addEventListener("change", () => {
+        if (box.checked) this.hidden.delete(severity);
+        else this.hidden.add(severity);
+        this.draw();
+      });
+      const words = severity === "advice" ? "advice" : `${severity}s`;
+      return [el("label", { class: `chip ${severity}` }, box, el("span", {}, `${words} `, el("b", { text: String(count) })))];
+    });
+    this.filters.replaceChildren(el("legend", { text: "Show" }), ...boxes);
+    byId("problem-tools").hidden = this.problems.length < 2;
+  }
+
+  private fits(problem: Problem): boolean {
+    if (this.hidden.has(problem.severity)) return false;
+    if (this.words.length === 0) return true;
+    const { code, title, message, help, modulePath, python } = problem;
+    const text = [code, title, message, help, modulePath, python && placeWords(python)].join("\n").toLowerCase();
+    return this.words.every((word) => text.includes(word));
+  }
+
+  private draw(): void {
+    const fitting = this.problems.filter((problem) => this.fits(problem));
+    const articles: HTMLElement[] = fitting.slice(0, this.shown).map((problem) => this.article(problem));
+    const left = fitting.length - this.shown;
+    if (left > 0) {
+      const more = button(`Show more: ${counted(left, "problem")} left`, () => {
+        this.shown += PART;
+        this.draw();
+      });
+      articles.push(more);
+    }
+    if (this.problems.length === 0) articles.push(el("p", { class: "none", text: "No problems." }));
+    this.list.replaceChildren(...articles);
+    this.found.textContent =
+      fitting.length === this.problems.length ? "" : `${fitting.length} of ${counted(this.problems.length, "problem")}`;
+    this.drawMissing();
+  }
+
+  /** Names the Python files that would make the list clearer. */
+  private drawMissing(): void {
+    const files = new Set<string>();
+    for (const { python } of this.problems) {
+      if (python && !this.python.has(python.file)) files.add(python.file.split(/[\\/]/).pop() ?? python.file);
+    }
+    this.missing.hidden = files.size === 0;
+    const names = [...files].slice(0, 3).flatMap((file, index) => [index > 0 ? ", " : "", el("code", { text: file })]);
+    this.missing.replaceChildren("To see the Python lines themselves, drop ", ...names, files.size > 3 ? " …" : "", " on this page.");
+  }
+
+  private article(problem: Problem): HTMLElement {
+    const { severity, code, message, help, notes, python, modulePath, count } = problem;
+    const first = problem.places[0];
+    const chip = el("p", { class: "code" }, el("span", { class: "severity", text: severity }), el("span", { text: code }));
+    const article = el("article", { class: `problem ${severity}` }, chip);
+    if (python) {
+      article.append(el("h3", { class: "python-head", text: placeWords(python) }));
+      const quote = quotePython(this.python, python);
+      if (quote) article.append(quote);
+    } else if (first && first.line > 0) {
+      article.append(el("h3", { class: "python-head", text: `Line ${grouped(first.line)} of the text` }));
+    }
+    article.append(el("p", { class: "message" }, marked(message)));
+    if (help) article.append(el("p", { class: "help" }, el("b", { text: "What to do" }), " ", marked(help)));
+    for (const note of notes) article.append(el("p", { class: "note" }, el("b", { text: "Note" }), " ", marked(note)));
+    if (modulePath) article.append(el("p", { class: "where" }, el("span", { class: "module", text: modulePath })));
+    if (first && first.line > 0) article.append(this.quote(first, problem.places.slice(1)));
+    if (count > 1) article.append(this.repeats(problem));
+    return article;
+  }
+
+  /** The line of the text, as a button that leads to it. */
+  private quote(first: Place, others: Place[]): HTMLElement {
+    const text = this.events.text(first.line).trim();
+    const shortened = text.length > 160 ? `${text.slice(0, 160)}…` : text;
+    const go = button("", () => this.events.place(first), {
+      class: "mlir",
+      attributes: { "aria-label": `Go to line ${first.line} of the text` },
+    });
+    go.append(el("span", { class: "caption", text: `Line ${grouped(first.line)} of the StableHLO text` }));
+    go.append(el("code", { text: shortened || " " }));
+    if (first.label) go.append(el("span", { class: "label primary" }, "╰ ", marked(first.label)));
+    const labels = others.slice(0, 4).map((place) =>
+      button(`line ${grouped(place.line)}${place.label ? `: ${place.label.replaceAll("`", "")}` : ""}`, () => this.events.place(place), {
+        class: "link",
+      }),
+    );
+    return el("div", { class: "mlir-quote" }, go, ...labels);
+  }
+
+  private repeats(problem: Problem): HTMLElement {
+    const lines = problem.lines.filter((line) => line !== problem.places[0]?.line).slice(0, 12);
+    const links = lines.map((line) => button(grouped(line), () => this.events.line(line), { class: "link" }));
+    const at = lines.length === 0 ? "" : lines.length < problem.count - 1 ? ", for example at lines " : ", at lines ";
+    const parts = links.flatMap((link, index) => [index > 0 ? ", " : "", link]);
+    return el("p", { class: "more" }, `and ${grouped(problem.count - 1)} more like this${at}`, ...parts);
+  }
+}

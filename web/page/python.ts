@@ -1,0 +1,57 @@
+/** The Python sources that the user gave, for quoting their lines. */
+
+import { el } from "./dom";
+import type { PythonPlace } from "./result";
+import { baseName } from "./words";
+
+export class PythonSources {
+  private readonly lines = new Map<string, string[]>();
+
+  async add(file: File): Promise<void> {
+    this.lines.set(baseName(file.name), (await file.text()).split(/\r\n|\r|\n/));
+  }
+
+  has(path: string): boolean {
+    return this.lines.has(baseName(path));
+  }
+
+  /** The numbered lines around a line of a file, or null if the file was not given or has no such line. */
+  around(path: string, line: number, context: number): { number: number; text: string }[] | null {
+    const lines = this.lines.get(baseName(path));
+    if (!lines || line < 1 || line > lines.length) return null;
+    const from = Math.max(1, line - context);
+    const to = Math.min(lines.length, line + context);
+    return lines.slice(from - 1, to).map((text, index) => ({ number: from + index, text }));
+  }
+
+  clear(): void {
+    this.lines.clear();
+  }
+}
+
+/** `model.py:12 in Model.__call__`. */
+export function placeWords(place: PythonPlace): string {
+  const name = `${baseName(place.file)}:${place.line}`;
+  return place.function ? `${name} in ${place.function}` : name;
+}
+
+/** The quoted line with its neighbors; the line itself is marked from its column on. */
+export function quotePython(sources: PythonSources, place: PythonPlace): HTMLElement | null {
+  const lines = sources.around(place.file, place.line, 1);
+  if (!lines) return null;
+  const width = String(lines.at(-1)?.number ?? 0).length;
+  const pre = el("pre", { attributes: { tabindex: 0 } });
+  for (const { number, text } of lines) {
+    const isPlace = number === place.line;
+    const row = el("span", { class: isPlace ? "row here" : "row" });
+    row.append(el("span", { class: "number", text: String(number).padStart(width) }));
+    const column = Math.min(Math.max(0, place.column - 1), text.length);
+    // A column that lies before or in the indentation would underline spaces.
+    const from = Math.max(column, text.length - text.trimStart().length);
+    if (isPlace) row.append(text.slice(0, from), el("mark", { class: "primary", text: text.slice(from) }));
+    else row.append(text);
+    row.append("\n");
+    pre.append(row);
+  }
+  return el("figure", { class: "quote python" }, pre);
+}

@@ -1,0 +1,64 @@
+/** The top of the page: verdict, figures, what goes on, and what went wrong. */
+
+import { byId, el } from "./dom";
+import type { Progress } from "./protocol";
+import type { Result } from "./result";
+import { bytes, grouped, milliseconds, verdictWords } from "./words";
+
+/** Tells what goes on, to eyes and to screen readers. */
+export function status(text: string): void {
+  byId("status").textContent = text;
+  byId("failure").hidden = true;
+}
+
+/** Tells something to screen readers only. */
+export function announce(text: string): void {
+  byId("announcements").textContent = text;
+}
+
+/** Tells what went wrong. */
+export function failure(what: string, error: unknown): void {
+  const why = error instanceof Error ? error.message : String(error);
+  byId("status").textContent = "";
+  byId("failure").hidden = false;
+  byId("failure-text").replaceChildren(el("b", { text: what }), " ", why);
+}
+
+/** Shows how much of a file was read; `null` ends it. */
+export function progress(told: Progress | null): void {
+  const meter = byId<HTMLProgressElement>("progress");
+  meter.hidden = told === null;
+  if (!told) return;
+  meter.max = told.total;
+  meter.value = told.done;
+  byId("status").textContent = `Reading ${told.file}: ${bytes(told.done)} of ${bytes(told.total)}`;
+}
+
+export function showSummary(name: string, result: Result, took: number): void {
+  const { report } = result;
+  byId("top").className = `top open ${report.verdict}`;
+  byId("title").textContent = verdictWords(report.verdict);
+  byId("file-name").textContent = name;
+  document.title = `${name} · hlo2onnx`;
+  const isConverted = report.verdict !== "refused";
+  const figures: [string, string][] = [
+    ["Nodes", isConverted ? grouped(result.nodes.length) : "none"],
+    ["Opset", report.opset === null ? "none" : String(report.opset)],
+    ["ONNX file", isConverted ? bytes(result.bytes) : "none"],
+    ["Converted in", milliseconds(took)],
+  ];
+  if (report.parameters > 0) figures.splice(3, 0, ["Parameters", grouped(report.parameters)]);
+  byId("figures").replaceChildren(...figures.map(([title, value]) => el("div", {}, el("dt", { text: title }), el("dd", { text: value }))));
+  byId("figures").hidden = false;
+  const stages = result.timings.map(([stage, time]) => `${stage}: ${milliseconds(time)}`);
+  byId("stages").textContent = stages.join(" · ");
+  const differences = report.differences.map(({ message, ops }) => el("li", { text: `${message.replaceAll("`", "")}${ops > 1 ? ` (${grouped(ops)} ops)` : ""}` }));
+  byId("verdict-differences").replaceChildren(...differences);
+  byId("verdict-differences").hidden = differences.length === 0;
+  const { placement } = report;
+  byId("placement").hidden = !placement || placement.missing === 0;
+  if (placement && placement.missing > 0) {
+    const where = placement.fallback ? `they run on the ${placement.fallback}` : "it refuses the model";
+    byId("placement").textContent = `${placement.target} has no kernel for ${grouped(placement.missing)} of ${grouped(placement.nodes)} nodes: ${where}.`;
+  }
+}
