@@ -110,10 +110,26 @@ export function readNpy(name: string, data: Uint8Array): NamedArray {
   if (descr[1] === ">" && size > 1) throw new Error(`${name} is big-endian. Save it with .astype("<${kind}").`);
   const dims = (shape[1] ?? "").split(",").map((text) => text.trim()).filter(Boolean).map(Number);
   const values = decode(kind, part(data, start + length, count(dims) * size, name));
-  if (/'fortran_order':\s*True/.test(header) && dims.length > 1) {
-    throw new Error(`${name} is in Fortran order. Save np.ascontiguousarray(${name}).`);
-  }
+  if (/'fortran_order':\s*True/.test(header) && dims.length > 1) return { name, dims, values: toRows(values, dims) };
   return { name, dims, values };
+}
+
+/** Elements in which the last index moves fastest, from those in which the first does (Fortran's order). */
+function toRows(values: Numbers, dims: number[]): Numbers {
+  const rows = values.slice();
+  const index = dims.map(() => 0);
+  for (let at = 0; at < values.length; at += 1) {
+    let to = 0;
+    dims.forEach((size, axis) => (to = to * size + (index[axis] ?? 0)));
+    // The two have the same type, which the compiler cannot see.
+    (rows as { [at: number]: number | bigint })[to] = values[at] ?? 0;
+    for (let axis = 0; axis < dims.length; axis += 1) {
+      const next = (index[axis] ?? 0) + 1;
+      index[axis] = next === dims[axis] ? 0 : next;
+      if (next !== dims[axis]) break;
+    }
+  }
+  return rows;
 }
 
 async function inflate(data: Uint8Array): Promise<Uint8Array> {

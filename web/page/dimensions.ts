@@ -69,7 +69,7 @@ export function resolve(name: string, dims: (string | number)[], sizes: Record<s
   return dims.map((dim, index) => {
     if (typeof dim === "number") return dim;
     if (/^\d+$/.test(dim)) return Number(dim);
-    const value = sizes[dim] ?? sizes[`${name}:${index}`] ?? evaluate(dim, sizes) ?? DEFAULT_SIZE;
+    const value = sizes[dim] ?? evaluate(dim, sizes) ?? sizes[`${name}:${index}`] ?? DEFAULT_SIZE;
     return Math.max(0, value);
   });
 }

@@ -61,6 +61,10 @@ class App {
     this.problems = new ProblemList(this.python, {
       place: ({ from, to }) => this.showText(() => this.editor.reveal(from, to)),
       line: (line) => this.showText(() => this.editor.revealLine(line)),
+      option: (field) => {
+        this.tabs.show("options");
+        byId(`option-${field}`).focus();
+      },
       text: (line) => this.editor.lineText(line),
     });
     this.graph = new GraphPanel({

@@ -9,10 +9,26 @@ import { counted, grouped } from "./words";
 const PART = 50;
 const SEVERITIES: Severity[] = ["error", "warning", "advice"];
 
+/** Options of the command line, the fields of this page for them, and the names of these. */
+const FLAGS: [string, string, string][] = [
+  ["--strict-nan", "strict-nan", "Strict NaN"],
+  ["--float16", "float16", "Half precision"],
+  ["--keep-functions", "keep-functions", "Keep functions"],
+  ["--debug-info", "debug-info", "Python lines in the model"],
+  ["--opset", "opset", "Opset"],
+  ["--target", "target", "Target"],
+  ["--dim", "dims", "Fixed dimensions"],
+  ["--dynamic", "dynamic", "Dynamic dimensions"],
+  ["--weights-prefix", "weights-prefix", "Prefix of the weights"],
+  ["--weights-by-order", "weights-by-order", "Weights by order"],
+];
+
 export interface ProblemEvents {
   /** Show a place of the text. */
   place(place: Place): void;
   line(line: number): void;
+  /** Show the field of an option. */
+  option(field: string): void;
   /** A line of the text, to quote it. */
   text(line: number): string;
 }
@@ -116,12 +132,19 @@ export class ProblemList {
       article.append(el("h3", { class: "python-head", text: `Line ${grouped(first.line)} of the text` }));
     }
     article.append(el("p", { class: "message" }, marked(message)));
-    if (help) article.append(el("p", { class: "help" }, el("b", { text: "What to do" }), " ", marked(help)));
+    if (help) article.append(el("p", { class: "help" }, el("b", { text: "What to do" }), " ", marked(help), ...this.options(help)));
     for (const note of notes) article.append(el("p", { class: "note" }, el("b", { text: "Note" }), " ", marked(note)));
     if (modulePath) article.append(el("p", { class: "where" }, el("span", { class: "module", text: modulePath })));
     if (first && first.line > 0) article.append(this.quote(first, problem.places.slice(1)));
     if (count > 1) article.append(this.repeats(problem));
     return article;
+  }
+
+  /** Buttons for the options of the command line that a help names. */
+  private options(help: string): HTMLElement[] {
+    return FLAGS.filter(([flag]) => new RegExp(`${flag}\\b(?!-)`).test(help)).map(([, field, name]) =>
+      button(`Options: ${name}`, () => this.events.option(field), { class: "option" }),
+    );
   }
 
   /** The line of the text, as a button that leads to it. */

@@ -40,12 +40,16 @@ export function quotePython(sources: PythonSources, place: PythonPlace): HTMLEle
   const lines = sources.around(place.file, place.line, 1);
   if (!lines) return null;
   const width = String(lines.at(-1)?.number ?? 0).length;
+  // The lines move to the left as one, so that a narrow screen shows more of them.
+  const indents = lines.filter(({ text }) => text.trim()).map(({ text }) => text.length - text.trimStart().length);
+  const shift = indents.length ? Math.min(...indents) : 0;
   const pre = el("pre", { attributes: { tabindex: 0 } });
-  for (const { number, text } of lines) {
+  for (const { number, text: whole } of lines) {
+    const text = whole.slice(shift);
     const isPlace = number === place.line;
     const row = el("span", { class: isPlace ? "row here" : "row" });
     row.append(el("span", { class: "number", text: String(number).padStart(width) }));
-    const column = Math.min(Math.max(0, place.column - 1), text.length);
+    const column = Math.min(Math.max(0, place.column - 1 - shift), text.length);
     // A column that lies before or in the indentation would underline spaces.
     const from = Math.max(column, text.length - text.trimStart().length);
     if (isPlace) row.append(text.slice(0, from), el("mark", { class: "primary", text: text.slice(from) }));

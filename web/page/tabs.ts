@@ -31,6 +31,8 @@ export class Tabs {
   show(tab: Tab): void {
     if (tab !== "text" || this.narrow.matches) this.selected = tab;
     this.apply();
+    // The tabs stay in sight while the panel below them scrolls; a new panel begins at its top.
+    if (this.narrow.matches) byId("workspace").scrollIntoView();
     this.shown(tab);
   }
 
