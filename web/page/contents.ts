@@ -70,9 +70,14 @@ function modulesTable(report: FileReport, events: ContentsEvents): HTMLElement {
     },
     { name: "Ops", numeric: true, cell: (row) => grouped(row.ops), key: (row) => row.ops },
     { name: "", class: "chart", cell: (row) => bar(report.parameters > 0 ? row.parameters / total : row.ops / ops) },
-    { name: "Parameters", numeric: true, cell: (row) => grouped(row.parameters), key: (row) => row.parameters },
-    { name: "Size", numeric: true, cell: (row) => bytes(row.bytes), key: (row) => row.bytes },
   ];
+  // Without weights in the report the columns would be full of zeros.
+  if (report.parameters > 0) {
+    columns.push(
+      { name: "Parameters", numeric: true, cell: (row) => grouped(row.parameters), key: (row) => row.parameters },
+      { name: "Size", numeric: true, cell: (row) => bytes(row.bytes), key: (row) => row.bytes },
+    );
+  }
   return table("Sizes by module, with the modules below it", columns, report.modules, "module");
 }
 

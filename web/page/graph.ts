@@ -11,6 +11,8 @@ import { counted } from "./words";
 
 /** A model of at most this many nodes is shown with all its modules unfolded. */
 const SMALL = 60;
+/** Nodes that one press of a button unfolds. */
+const LARGE = 1_500;
 const DIRECTIONS: Record<string, Direction> = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "left", ArrowRight: "right" };
 
 export interface GraphEvents extends DetailEvents {
@@ -170,9 +172,23 @@ export class GraphPanel {
     this.events.announce(`${keep.path} is ${isOpen ? "unfolded" : "folded"}.`);
   }
 
+  /** Unfolds all modules, from the outer to the inner, as long as the browser can draw them without a pause. */
   private async unfoldAll(): Promise<void> {
-    await this.setOpened(new Set(this.report?.modules.map(({ path }) => path) ?? []));
+    const own = new Map<string, number>();
+    for (const { module } of this.nodes) own.set(module, (own.get(module) ?? 0) + 1);
+    const modules = [...(this.report?.modules ?? [])].sort((a, b) => a.depth - b.depth);
+    const opened = new Set<string>();
+    let drawn = 0;
+    for (const { path } of modules) {
+      drawn += 1 + (own.get(path) ?? 0);
+      if (drawn > LARGE && opened.size > 0) break;
+      opened.add(path);
+    }
+    await this.setOpened(opened);
     this.view.fit();
+    if (opened.size < modules.length) {
+      this.events.announce(`${opened.size} of ${counted(modules.length, "module")} are unfolded: the rest would be too much to draw at once. Unfold them one by one.`);
+    }
   }
 
   private toggle(element: SVGGraphicsElement): void {

@@ -254,7 +254,10 @@ class App {
   }
 
   private showText(show: () => void): void {
-    if (this.tabs.isNarrow) this.tabs.show("text");
+    if (this.tabs.isNarrow) {
+      this.tabs.show("text");
+      byId("workspace").scrollIntoView();
+    }
     show();
   }
 

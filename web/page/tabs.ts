@@ -32,7 +32,8 @@ export class Tabs {
     if (tab !== "text" || this.narrow.matches) this.selected = tab;
     this.apply();
     // The tabs stay in sight while the panel below them scrolls; a new panel begins at its top.
-    if (this.narrow.matches) byId("workspace").scrollIntoView();
+    const workspace = byId("workspace");
+    if (this.narrow.matches && workspace.getBoundingClientRect().top < 0) workspace.scrollIntoView();
     this.shown(tab);
   }
 
