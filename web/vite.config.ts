@@ -7,7 +7,6 @@ import { defineConfig, type Plugin } from "vite";
 const EXAMPLES: Record<string, string> = {
   "examples/demo/model.args.mlir": "../fixtures/models/demo/model.args.mlir",
   "examples/demo/weights.safetensors": "../fixtures/models/demo/weights.safetensors",
-  "examples/demo/registry.py": "../fixtures/models/registry.py",
   "examples/faulty/faulty.mlir": "examples/faulty.mlir",
   "examples/faulty/faulty.py": "examples/faulty.py",
 };

@@ -7,7 +7,7 @@ export interface Example {
 
 export const DEMO: Example = {
   name: "demo",
-  paths: ["examples/demo/model.args.mlir", "examples/demo/weights.safetensors", "examples/demo/registry.py"],
+  paths: ["examples/demo/model.args.mlir", "examples/demo/weights.safetensors"],
 };
 
 export const FAULTY: Example = {

@@ -82,6 +82,20 @@ export class GraphPanel {
     await this.refresh();
   }
 
+  /** There is no program. */
+  clear(): void {
+    this.nodes = [];
+    this.report = null;
+    this.selection = [];
+    this.byLine = new Map();
+    this.search.take([]);
+    this.isStale = false;
+    this.view.clear();
+    this.empty.hidden = false;
+    byId("graph-tools").hidden = true;
+    byId("graph-details").hidden = true;
+  }
+
   /** Draws if the panel is visible and the picture is old. */
   async refresh(): Promise<void> {
     if (!this.isStale || !this.events.isVisible()) return;

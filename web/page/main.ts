@@ -19,7 +19,7 @@ import { PythonSources, quotePython } from "./python";
 import type { ModelNode, Pane, Problem, Result } from "./result";
 import { RunPanel, save } from "./run";
 import { startSplitter } from "./splitter";
-import { announce, failure, progress, showSummary, status } from "./summary";
+import { announce, failure, progress, showSummary, showUnread, status } from "./summary";
 import { Tabs } from "./tabs";
 import { startTheme } from "./theme";
 import { baseName, counted, milliseconds } from "./words";
@@ -172,12 +172,29 @@ class App {
       await this.show(converted.result, converted.model, converted.milliseconds);
     } catch (error) {
       if (error instanceof Stopped) return;
-      this.model = null;
+      this.clear(program.name);
       failure(`${program.name} could not be read.`, error);
     } finally {
       clearTimeout(slow);
       progress(null);
     }
+  }
+
+  /** Shows nothing of the program before, which would look like the one that could not be read. */
+  private clear(name: string): void {
+    this.model = null;
+    this.last = null;
+    this.pane = null;
+    this.isNew = true;
+    byId<HTMLButtonElement>("download").disabled = true;
+    showUnread(baseName(name));
+    this.editor.open("", true);
+    this.problems.show([]);
+    this.tabs.badge("problems", "");
+    for (const id of ["ops", "modules", "tensors"]) byId(id).replaceChildren();
+    clearDifference();
+    this.runPanel.clear();
+    this.graph.clear();
   }
 
   private readonly tell = (told: Progress): void => progress(told);

@@ -98,6 +98,16 @@ export class RunPanel {
     this.showSizes();
   }
 
+  /** There is no program. */
+  clear(): void {
+    this.model = null;
+    this.report = null;
+    this.go.disabled = true;
+    this.output.replaceChildren();
+    this.status.textContent = "";
+    this.showSizes();
+  }
+
   private showChosen(): void {
     if (this.files.length === 0) {
       this.chosen.replaceChildren("random numbers");

@@ -34,6 +34,15 @@ export function progress(told: Progress | null): void {
   byId("status").textContent = `Reading ${told.file}: ${bytes(told.done)} of ${bytes(told.total)}`;
 }
 
+/** The top for a file that is no program. */
+export function showUnread(name: string): void {
+  byId("top").className = "top open refused";
+  byId("title").textContent = "Could not be read";
+  byId("file-name").textContent = name;
+  document.title = `${name} · hlo2onnx`;
+  for (const id of ["figures", "verdict-differences", "placement"]) byId(id).hidden = true;
+}
+
 export function showSummary(name: string, result: Result, took: number): void {
   const { report } = result;
   byId("top").className = `top open ${report.verdict}`;

@@ -73,7 +73,7 @@ export function table<Row>(caption: string, columns: Column<Row>[], rows: Row[],
     );
     body.replaceChildren(...part);
     more.hidden = order.length <= shown;
-    more.textContent = `Show more: ${counted(order.length - shown, noun)} left`;
+    more.textContent = more.hidden ? "" : `Show more: ${counted(order.length - shown, noun)} left`;
   }
 
   fill();
