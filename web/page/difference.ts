@@ -2,7 +2,7 @@
 
 import { byId, el } from "./dom";
 import type { Problem, Result } from "./result";
-import { bytes, grouped, verdictWords } from "./words";
+import { bytes, counted, grouped, verdictWords } from "./words";
 
 function problemKey({ code, message, python, modulePath }: Problem): string {
   return [code, message, python ? `${python.file}:${python.line}` : modulePath].join("\n");
@@ -59,8 +59,8 @@ export function showDifference(before: Result, after: Result): string {
     before.report.verdict !== after.report.verdict ? verdictWords(after.report.verdict).toLowerCase() : "",
     total(old) !== total(now) || ops ? `nodes ${grouped(total(old))} → ${grouped(total(now))}` : "",
     before.bytes !== after.bytes ? `file ${bytes(before.bytes)} → ${bytes(after.bytes)}` : "",
-    appeared.length ? `${appeared.length} new in the list of problems` : "",
-    gone.length ? `${gone.length} gone from it` : "",
+    appeared.length ? counted(appeared.length, "new problem") : "",
+    gone.length ? `${counted(gone.length, "problem")} gone` : "",
   ];
   return words.filter(Boolean).join(", ");
 }

@@ -5,12 +5,11 @@ import { showDetails, type DetailEvents } from "./graph_details";
 import { neighbor, type Direction } from "./graph_keys";
 import { GraphView } from "./graph_view";
 import { GraphSearch } from "./graph_search";
+import { parsePlace, placeWords } from "./python";
 import type { Drawn } from "./protocol";
-import type { FileReport, ModelNode } from "./result";
+import type { FileReport, ModelNode, Result } from "./result";
 import { counted } from "./words";
 
-/** A model of at most this many nodes is shown with all its modules unfolded. */
-const SMALL = 60;
 /** Nodes that one press of a button unfolds. */
 const LARGE = 1_500;
 const DIRECTIONS: Record<string, Direction> = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "left", ArrowRight: "right" };
@@ -23,12 +22,6 @@ export interface GraphEvents extends DetailEvents {
   announce(text: string): void;
   isVisible(): boolean;
   showTab(): void;
-}
-
-/** The paths of the modules that contain a path, and the path itself. */
-function ancestors(path: string): string[] {
-  const parts = path.split("/");
-  return path ? parts.map((_, index) => parts.slice(0, index + 1).join("/")) : [];
 }
 
 export class GraphPanel {
@@ -56,8 +49,8 @@ export class GraphPanel {
     byId("graph-fold").addEventListener("click", () => void this.setOpened(new Set()));
   }
 
-  /** Takes the nodes of a new conversion. A new program starts with its own modules unfolded. */
-  async show(nodes: ModelNode[], report: FileReport, isNew: boolean): Promise<void> {
+  /** Takes the nodes of a new conversion. A new program starts with the modules unfolded that the compiler chose. */
+  async show({ nodes, report, unfolded }: Result, isNew: boolean): Promise<void> {
     this.nodes = nodes;
     this.report = report;
     this.selection = [];
@@ -66,8 +59,7 @@ export class GraphPanel {
       if (line > 0) this.byLine.set(line, [...(this.byLine.get(line) ?? []), index]);
     });
     if (isNew) {
-      const paths = report.modules.filter(({ depth }) => depth === 0 || nodes.length <= SMALL).map(({ path }) => path);
-      this.opened = new Set(paths);
+      this.opened = new Set(unfolded);
       this.isFirst = true;
     }
     this.search.take(nodes);
@@ -138,38 +130,16 @@ export class GraphPanel {
     const element = this.view.element(`[data-node="${index}"]`);
     this.selection = [index];
     this.mark();
-    if (element) {
-      this.makeReachable(element);
-      this.view.reveal(element);
-    }
+    // The details take room from the picture, so they come first.
     this.selected();
+    if (!element) return;
+    this.makeReachable(element);
+    this.view.reveal(element);
   }
 
   private async unfoldTo(index: number): Promise<void> {
-    const isShown = (): boolean => this.view.element(`[data-node="${index}"]`) !== null;
-    const module = this.nodes[index]?.module ?? "";
-    const wanted = ancestors(module).filter((path) => !this.opened.has(path));
-    if (wanted.length) await this.setOpened(new Set([...this.opened, ...wanted]));
-    // A long module is folded in runs of its nodes, whose paths only the picture knows.
-    const runs = (): string[] =>
-      this.view
-        .elements("[data-module]:not(.open)")
-        .map((element) => element.dataset.module ?? "")
-        .filter((path) => path.slice(0, path.lastIndexOf("/")) === module || !path.includes("/"))
-        .filter((path) => this.runHolds(path, index, module));
-    for (let tries = 0; tries < 8 && !isShown(); tries += 1) {
-      const [run] = runs();
-      if (run === undefined) return;
-      await this.setOpened(new Set([...this.opened, run]));
-    }
-  }
-
-  /** Whether a run such as `Model/nodes 1–200` holds a node: it counts the nodes of its module. */
-  private runHolds(path: string, index: number, module: string): boolean {
-    const found = /nodes (\d+)\D+(\d+)$/.exec(path);
-    if (!found) return false;
-    const position = this.nodes.slice(0, index + 1).filter((node) => node.module === module).length;
-    return position >= Number(found[1]) && position <= Number(found[2]);
+    const groups = this.nodes[index]?.groups ?? [];
+    if (groups.some((path) => !this.opened.has(path))) await this.setOpened(new Set([...this.opened, ...groups]));
   }
 
   private async setOpened(opened: Set<string>, keep?: { path: string; at: { left: number; top: number } }): Promise<void> {
@@ -188,13 +158,19 @@ export class GraphPanel {
 
   /** Unfolds all modules, from the outer to the inner, as long as the browser can draw them without a pause. */
   private async unfoldAll(): Promise<void> {
-    const own = new Map<string, number>();
-    for (const { module } of this.nodes) own.set(module, (own.get(module) ?? 0) + 1);
-    const modules = [...(this.report?.modules ?? [])].sort((a, b) => a.depth - b.depth);
+    const own = new Map<string, { depth: number; nodes: number }>();
+    for (const { groups } of this.nodes) {
+      groups.forEach((path, depth) => {
+        const group = own.get(path) ?? { depth, nodes: 0 };
+        own.set(path, group);
+        if (depth === groups.length - 1) group.nodes += 1;
+      });
+    }
+    const modules = [...own].sort(([, a], [, b]) => a.depth - b.depth);
     const opened = new Set<string>();
     let drawn = 0;
-    for (const { path } of modules) {
-      drawn += 1 + (own.get(path) ?? 0);
+    for (const [path, { nodes }] of modules) {
+      drawn += 1 + nodes;
       if (drawn > LARGE && opened.size > 0) break;
       opened.add(path);
     }
@@ -224,6 +200,7 @@ export class GraphPanel {
       this.selection = [Number(element.dataset.node)];
       this.mark();
       this.selected();
+      this.view.reveal(element);
       return;
     }
     // Of an unfolded module only the title bar folds it: its inside is for panning.
@@ -242,8 +219,9 @@ export class GraphPanel {
     this.events.selected(nodes);
     const [node] = nodes;
     if (!node) return;
+    const place = node.python === null ? null : parsePlace(node.python);
     const from = node.line > 0 ? `, from ${node.source} at line ${node.line}` : "";
-    this.events.announce(`${node.op} ${node.type}${node.python ? `, ${node.python}` : ""}${from}`);
+    this.events.announce(`${node.op} ${node.type}${place ? `, ${placeWords(place)}` : ""}${from}`);
   }
 
   private key(event: KeyboardEvent): void {
@@ -284,12 +262,11 @@ export class GraphPanel {
     if (element && element.getAttribute("tabindex") !== "0") this.makeReachable(element);
   }
 
-  /** A node's element, or that of the innermost folded module that hides it. */
+  /** A node's element, or that of the folded module that hides it. */
   private elementOf(index: number): SVGGraphicsElement | null {
     const node = this.view.element(`[data-node="${index}"]`);
     if (node) return node;
-    const paths = ancestors(this.nodes[index]?.module ?? "").reverse();
-    for (const path of paths) {
+    for (const path of (this.nodes[index]?.groups ?? []).toReversed()) {
       const module = this.view.element(`[data-module="${CSS.escape(path)}"]`);
       if (module) return module;
     }
@@ -307,7 +284,7 @@ export class GraphPanel {
       element?.classList.add("selected");
       element?.setAttribute("aria-current", "true");
     }
-    const edges = new Set(this.selection.map(String));
+    const edges = new Set(this.selection.map((index) => `node ${index}`));
     for (const edge of this.view.elements("path.edge")) {
       const isNear = edges.has(edge.dataset.from ?? "") || edges.has(edge.dataset.to ?? "");
       if (isNear || edge.classList.contains("near")) edge.classList.toggle("near", isNear);

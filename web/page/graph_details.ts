@@ -1,14 +1,15 @@
 /** What is known about the selected nodes. */
 
 import { button, byId, el } from "./dom";
-import type { FileReport, ModelNode } from "./result";
+import { parsePlace, placeWords } from "./python";
+import type { FileReport, ModelNode, PythonPlace } from "./result";
 import { counted, grouped } from "./words";
 
 export interface DetailEvents {
   line(line: number): void;
   find(words: string): void;
   /** The quoted Python line of a node, or null. */
-  quote(python: string): HTMLElement | null;
+  quote(place: PythonPlace): HTMLElement | null;
 }
 
 /** Nodes that are described at once. */
@@ -21,8 +22,9 @@ function describe(node: ModelNode, report: FileReport, events: DetailEvents): HT
     list.append(el("div", {}, el("dt", { text: name }), el("dd", {}, ...value)));
   };
   if (node.python) {
-    add("Python", el("b", { text: node.python }));
-    const quote = events.quote(node.python);
+    const place = parsePlace(node.python);
+    add("Python", el("b", { text: place ? placeWords(place) : node.python }));
+    const quote = place && events.quote(place);
     if (quote) list.append(quote);
   }
   add("Type", el("code", { text: node.type || "unknown" }));

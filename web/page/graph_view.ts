@@ -20,6 +20,8 @@ export class GraphView {
   private svg: SVGSVGElement | null = null;
   private view: Box = { x: 0, y: 0, width: 1, height: 1 };
   private size = { width: 1, height: 1 };
+  /** Pixels of the screen per unit of the picture. */
+  scale = 1;
   private frame = 0;
   private drawing = 0;
   private readonly pointers = new Map<number, { x: number; y: number }>();
@@ -124,9 +126,6 @@ export class GraphView {
     this.center(this.size.width / 2, y, scale);
   }
 
-  get scale(): number {
-    return this.host.clientWidth / this.view.width;
-  }
 
   /** Zooms around a point of the screen, or around the middle. */
   zoom(factor: number, clientX?: number, clientY?: number): void {
@@ -137,6 +136,7 @@ export class GraphView {
     const scale = Math.max(smallest, Math.min(LARGEST, this.scale * factor));
     const x = this.view.x + px / this.scale;
     const y = this.view.y + py / this.scale;
+    this.scale = scale;
     this.set({ x: x - px / scale, y: y - py / scale, width: rect.width / scale, height: rect.height / scale });
   }
 
@@ -147,6 +147,8 @@ export class GraphView {
 
   /** Moves an element into sight if it is not, or is too small. */
   reveal(element: SVGGraphicsElement): void {
+    this.resized();
+    this.apply();
     const box = this.box(element);
     const scale = Math.max(this.scale, READABLE);
     const margin = 40 / scale;
@@ -171,6 +173,7 @@ export class GraphView {
   }
 
   private center(x: number, y: number, scale: number): void {
+    this.scale = scale;
     const width = this.host.clientWidth / scale;
     const height = this.host.clientHeight / scale;
     this.set({ x: x - width / 2, y: y - height / 2, width, height });
@@ -189,15 +192,12 @@ export class GraphView {
     this.svg?.setAttribute("viewBox", `${x} ${y} ${Math.max(1e-3, width)} ${Math.max(1e-3, height)}`);
   }
 
+  /** Keeps the scale when the canvas changes its size. */
   private resized(): void {
     const { clientWidth, clientHeight } = this.host;
     if (!clientWidth || !clientHeight || !this.svg) return;
-    const scale = this.lastWidth > 0 ? this.lastWidth / this.view.width : 1;
-    this.lastWidth = clientWidth;
-    this.set({ ...this.view, width: clientWidth / scale, height: clientHeight / scale });
+    this.set({ ...this.view, width: clientWidth / this.scale, height: clientHeight / this.scale });
   }
-
-  private lastWidth = 0;
 
   private wheel(event: WheelEvent): void {
     event.preventDefault();

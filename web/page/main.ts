@@ -75,7 +75,7 @@ class App {
       showTab: () => this.tabs.show("graph"),
       line: (line) => this.showText(() => this.editor.revealLine(line)),
       find: (words) => void this.graph.find(words),
-      quote: (python) => this.quoteNode(python),
+      quote: (place) => quotePython(this.python, place),
     });
     startFiles((files) => void this.take(files));
     for (const id of ["demo", "start-demo"]) byId(id).addEventListener("click", () => void this.example(DEMO));
@@ -250,7 +250,7 @@ class App {
     const what = report.verdict === "refused" ? counted(problems.length, "problem") : `${counted(nodes.length, "node")}, ${counted(problems.length, "problem")}`;
     status(change ? `Converted again in ${milliseconds(took)}: ${change}.` : `Converted in ${milliseconds(took)}: ${what}.`);
     byId("again").hidden = true;
-    await this.graph.show(nodes, report, isNew);
+    await this.graph.show(result, isNew);
     if (isNew) this.tabs.show(report.verdict === "refused" || problems.some(({ severity }) => severity !== "advice") ? "problems" : "graph");
   }
 
@@ -307,13 +307,6 @@ class App {
     this.tabs.show("graph");
     await this.graph.refresh();
     await this.graph.go(index);
-  }
-
-  /** The quoted line of `model.py:12 in __call__`. */
-  private quoteNode(python: string): HTMLElement | null {
-    const found = /^(.*):(\d+)(?: in (.*))?$/.exec(python);
-    if (!found) return null;
-    return quotePython(this.python, { file: found[1] ?? "", line: Number(found[2]), column: 0, function: found[3] ?? "" });
   }
 
   private download(): void {

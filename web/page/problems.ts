@@ -120,7 +120,7 @@ export class ProblemList {
   }
 
   private article(problem: Problem): HTMLElement {
-    const { severity, code, message, help, notes, python, modulePath, count } = problem;
+    const { severity, code, message, help, notes, python, modulePath, count, explanation } = problem;
     const first = problem.places[0];
     const chip = el("p", { class: "code" }, el("span", { class: "severity", text: severity }), el("span", { text: code }));
     const article = el("article", { class: `problem ${severity}` }, chip);
@@ -137,6 +137,7 @@ export class ProblemList {
     if (modulePath) article.append(el("p", { class: "where" }, el("span", { class: "module", text: modulePath })));
     if (first && first.line > 0) article.append(this.quote(first, problem.places.slice(1)));
     if (count > 1) article.append(this.repeats(problem));
+    if (explanation) article.append(this.manual(code, explanation));
     return article;
   }
 
@@ -164,6 +165,17 @@ export class ProblemList {
       }),
     );
     return el("div", { class: "mlir-quote" }, go, ...labels);
+  }
+
+  /** The manual page of the code, which is made when it is opened. */
+  private manual(code: string, explanation: string): HTMLElement {
+    const body = el("div");
+    const details = el("details", { class: "manual" }, el("summary", { text: `What ${code} means` }), body);
+    details.addEventListener("toggle", () => {
+      // The compiler made this HTML from its own manual, with nothing of the program in it.
+      if (details.open && !body.firstChild) body.innerHTML = explanation;
+    });
+    return details;
   }
 
   private repeats(problem: Problem): HTMLElement {

@@ -35,6 +35,13 @@ export function placeWords(place: PythonPlace): string {
   return place.function ? `${name} in ${place.function}` : name;
 }
 
+/** The place in `model.py:12:4 in Model.__call__`, as the nodes of the graph have it. */
+export function parsePlace(text: string): PythonPlace | null {
+  const found = /^(.*?):(\d+)(?::(\d+))?(?: in (.*))?$/.exec(text);
+  if (!found) return null;
+  return { file: found[1] ?? "", line: Number(found[2]), column: Number(found[3] ?? 0), function: found[4] ?? null };
+}
+
 /** The quoted line with its neighbors; the line itself is marked from its column on. */
 export function quotePython(sources: PythonSources, place: PythonPlace): HTMLElement | null {
   const lines = sources.around(place.file, place.line, 1);

@@ -93,13 +93,14 @@ export interface PythonPlace {
   file: string;
   line: number;
   column: number;
-  function: string;
+  function: string | null;
 }
 
 export interface Place {
   from: number;
   to: number;
   line: number;
+  column: number;
   label: string;
 }
 
@@ -112,6 +113,8 @@ export interface Problem {
   notes: string[];
   modulePath: string | null;
   python: PythonPlace | null;
+  /** The manual page of the code, as HTML of the compiler's own. */
+  explanation: string;
   count: number;
   places: Place[];
   lines: number[];
@@ -122,6 +125,8 @@ export interface ModelNode {
   op: string;
   name: string;
   module: string;
+  /** The boxes of the picture that hide it when they are folded, outermost first. */
+  groups: string[];
   type: string;
   from: number;
   to: number;
@@ -135,6 +140,8 @@ export interface Result {
   report: FileReport;
   problems: Problem[];
   nodes: ModelNode[];
+  /** What the picture shows unfolded at first. */
+  unfolded: string[];
   bytes: number;
   timings: [string, number][];
 }

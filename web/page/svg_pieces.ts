@@ -2,8 +2,8 @@
  * Cuts the markup of a picture into pieces that the page inserts one after the other.
  *
  * A picture of thousands of nodes takes longer to parse than a frame lasts, and only the page's own thread has a parser.
- * The worker therefore cuts it: an unfolded module is opened as an element of its own, and everything else is complete
- * elements.
+ * The worker therefore cuts it: the picture and its layers are opened as elements of their own, and everything else is
+ * complete elements.
  */
 
 /** Markup of complete elements, or one element into which the next pieces go, or the end of that element. */
@@ -53,9 +53,7 @@ export function cut(svg: string): Piece[] {
   return pieces;
 }
 
+/** The picture, and groups that are no box of it. */
 function isContainer(name: string, attributes: string): boolean {
-  if (name === "svg") return true;
-  // Groups without a role are parts of the drawing, such as a layer of edges.
-  if (name !== "g") return false;
-  return /class="module open"/.test(attributes) || !/class="(node|module|port)\b/.test(attributes);
+  return name === "svg" || (name === "g" && !attributes.includes("class="));
 }

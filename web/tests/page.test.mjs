@@ -83,6 +83,7 @@ test("modules fold and unfold at their place", async () => {
     await page.click("#graph-unfold");
     await page.waitForFunction(() => document.querySelectorAll("#graph-canvas .module.open").length > 5);
     const box = () => page.locator("#graph-canvas svg").getAttribute("viewBox");
+    await page.waitForTimeout(300);
     const fitted = await box();
     await page.mouse.move(1000, 500);
     await page.mouse.wheel(0, -300);
@@ -99,10 +100,12 @@ test("a line of the text shows its nodes, or that it has none", async () => {
   await withPage(state, async (page) => {
     await demo(page);
     const line = (text) => page.locator("#editor .cm-line", { hasText: text }).first();
-    await line("stablehlo.convolution").click();
-    assert.match(await page.locator("#line-words").textContent(), /became 1 node: Conv/);
-    assert.equal(await page.locator("#graph-canvas .selected").count(), 1);
-    await line("stablehlo.broadcast_in_dim").click();
+    // Near their beginnings: the middle of a long line is out of sight.
+    const position = { x: 60, y: 6 };
+    await line("stablehlo.convolution").click({ position });
+    assert.match(await page.locator("#line-words").textContent(), /stablehlo\.convolution became 2 nodes: Transpose, Conv/);
+    assert.equal(await page.locator("#graph-canvas .selected").count(), 2);
+    await line("stablehlo.broadcast_in_dim").click({ position });
     assert.match(await page.locator("#line-words").textContent(), /folded or merged/);
   });
 });

@@ -66,16 +66,14 @@ test("each problem has the code, text and places of the command line", async () 
       assert.ok(stdout, stderr);
       const [report] = JSON.parse(stdout).files;
       const bytes = Buffer.from(text);
+      // Offsets into a text whose literals are shortened are those of the shortened text.
       const expected = report.diagnostics.diagnostics.map(({ code, severity, message, help, count, labels }) => {
-        const [first] = labels;
-        // Offsets of a text whose literals are shortened are those of the shortened text.
-        const place = first && (pane.elided ? [first.line] : [first.line, units(bytes, first.offset), units(bytes, first.end_offset)]);
-        return { code, severity, message, help, count, place: place ?? null };
+        const places = labels.map(({ line, column, text, offset, end_offset: end }) => [line, column, text, ...(pane.elided ? [] : [units(bytes, offset), units(bytes, end)])]);
+        return { code, severity, message, help, count, places };
       });
-      const actual = result.problems.map(({ code, severity, message, help, count, places }) => {
-        const [first] = places;
-        const place = first && (pane.elided ? [first.line] : [first.line, first.from, first.to]);
-        return { code, severity, message, help, count, place: place ?? null };
+      const actual = result.problems.map(({ code, severity, message, help, count, places: found }) => {
+        const places = found.map(({ line, column, label, from, to }) => [line, column, label, ...(pane.elided ? [] : [from, to])]);
+        return { code, severity, message, help, count, places };
       });
       assert.deepEqual(sorted(actual), sorted(expected), name);
       assert.equal(result.report.verdict, report.verdict, name);
@@ -87,7 +85,8 @@ test("each problem has the code, text and places of the command line", async () 
 
 test("the list leads to the line, and the text has the marks", async () => {
   await withPage(state, async (page) => {
-    await open(page, [`${FIXTURES}errors/E0002.mlir`]);
+    const [{ name, text }] = cases("E0002.mlir");
+    await open(page, { name, mimeType: "text/plain", buffer: Buffer.from(text) });
     assert.match(await page.locator("#problem-list .problem").first().textContent(), /E0002/);
     await page.locator("#problem-list .mlir").first().click();
     const line = await page.locator("#editor .cm-activeLine").textContent();
