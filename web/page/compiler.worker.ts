@@ -64,11 +64,12 @@ async function load(id: number, file: NamedFile, weights: NamedFile[]): Promise<
 /** Collects the ONNX file as parts of a blob, which the browser may keep outside of this process. */
 class Parts {
   private readonly parts: Blob[] = [];
-  private chunks: Uint8Array<ArrayBuffer>[] = [];
+  private chunks: BlobPart[] = [];
   private size = 0;
 
   readonly write = (chunk: Uint8Array): void => {
-    this.chunks.push(chunk.slice());
+    // The compiler hands over a copy of its own memory, so that a part can be kept as it is.
+    this.chunks.push(chunk as Uint8Array<ArrayBuffer>);
     this.size += chunk.length;
     if (this.size >= PART) this.flush();
   };

@@ -56,7 +56,10 @@ export class GraphPanel {
     this.selection = [];
     this.byLine = new Map();
     nodes.forEach(({ line }, index) => {
-      if (line > 0) this.byLine.set(line, [...(this.byLine.get(line) ?? []), index]);
+      if (line === 0) return;
+      const known = this.byLine.get(line);
+      if (known) known.push(index);
+      else this.byLine.set(line, [index]);
     });
     if (isNew) {
       this.opened = new Set(unfolded);

@@ -10,7 +10,7 @@ import { DEMO, FAULTY, fetchExample, type Example } from "./examples";
 import { sortFiles, startFiles } from "./files";
 import { GraphPanel } from "./graph";
 import { sizeNames } from "./dimensions";
-import { Latest, debounced } from "./latest";
+import { Latest, breathe, debounced } from "./latest";
 import { opOfLine } from "./mlir";
 import { OptionsForm } from "./options";
 import { ProblemList } from "./problems";
@@ -169,6 +169,7 @@ class App {
       const converted = await this.compiler.ask({ kind: "convert", options: this.options.value() });
       // Places of an older text would be wrong in a newer one, whose own result comes.
       if (this.isNeeded("load") || (this.isEdit && version !== this.editor.version)) return;
+      clearTimeout(slow);
       await this.show(converted.result, converted.model, converted.milliseconds);
     } catch (error) {
       if (error instanceof Stopped) return;
@@ -207,6 +208,7 @@ class App {
     const { pane, weightProblems } = await this.compiler.ask({ kind: "load", program, weights: this.named() }, this.tell);
     this.weightProblems = weightProblems;
     // A long literal in an edited text is shortened too; the places are then those of the shortened text.
+    await breathe();
     if (!this.isEdit || pane.elided) {
       this.editor.open(pane.text, pane.elided || pane.disassembled);
       this.isEdit = false;
@@ -234,13 +236,18 @@ class App {
     const name = baseName(this.program?.name ?? "model");
     showSummary(name, result, took);
     byId<HTMLButtonElement>("download").disabled = model === null;
+    // Between the parts the browser draws and takes input, so that a large program makes no pause.
+    await breathe();
     this.editor.mark(problems);
+    await breathe();
     this.problems.show(problems);
     this.tabs.badge("problems", problems.length ? String(problems.length) : "");
+    await breathe();
     showContents(report, { find: (words) => void this.graph.find(words) });
     this.options.hint(sizeNames(report.inputs), report.inputs.map((input) => input.name));
     this.runPanel.show(model, report, name.replace(/\.[^.]*$/, ""));
     byId("line-status").hidden = true;
+    await breathe();
     const change = this.last ? showDifference(this.last, result) : "";
     if (!this.last) clearDifference();
     const isNew = this.isNew;

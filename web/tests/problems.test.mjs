@@ -50,6 +50,19 @@ function units(bytes, offset) {
   return bytes.subarray(0, offset).toString("utf8").length;
 }
 
+/** The problems of the same group as one, with the lines of all. The page shows twelve of these. */
+function groups(diagnostics) {
+  const all = new Map();
+  for (const item of diagnostics) {
+    const key = `${item.code} ${item.group}`;
+    all.set(key, [...(all.get(key) ?? []), item]);
+  }
+  return [...all.values()].map((items) => {
+    const lines = items.flatMap(({ labels }) => labels.slice(0, 1).map(({ line }) => line));
+    return { ...items[0], lines: lines.filter((line, index) => line !== lines[index - 1]).slice(0, 12) };
+  });
+}
+
 const sorted = (problems) => problems.map((problem) => JSON.stringify(problem)).sort();
 
 test("each problem has the code, text and places of the command line", async () => {
@@ -67,13 +80,13 @@ test("each problem has the code, text and places of the command line", async () 
       const [report] = JSON.parse(stdout).files;
       const bytes = Buffer.from(text);
       // Offsets into a text whose literals are shortened are those of the shortened text.
-      const expected = report.diagnostics.diagnostics.map(({ code, severity, message, help, count, labels }) => {
+      const expected = groups(report.diagnostics.diagnostics).map(({ code, severity, message, help, count, labels, lines }) => {
         const places = labels.map(({ line, column, text, offset, end_offset: end }) => [line, column, text, ...(pane.elided ? [] : [units(bytes, offset), units(bytes, end)])]);
-        return { code, severity, message, help, count, places };
+        return { code, severity, message, help, count, places, lines };
       });
-      const actual = result.problems.map(({ code, severity, message, help, count, places: found }) => {
+      const actual = result.problems.map(({ code, severity, message, help, count, places: found, lines }) => {
         const places = found.map(({ line, column, label, from, to }) => [line, column, label, ...(pane.elided ? [] : [from, to])]);
-        return { code, severity, message, help, count, places };
+        return { code, severity, message, help, count, places, lines };
       });
       assert.deepEqual(sorted(actual), sorted(expected), name);
       assert.equal(result.report.verdict, report.verdict, name);
