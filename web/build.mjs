@@ -43,7 +43,7 @@ function wasmBindgen(target) {
     if (output(command, ["--version"])?.trim() === `wasm-bindgen ${version}`) return command;
   }
   const tools = join(root, "target", "tools");
-  run("cargo", ["install", "wasm-bindgen-cli", "--version", version, "--locked", "--no-default-features", "--root", tools, "--target-dir", join(target, "tools-build")]);
+  run("cargo", ["install", "wasm-bindgen-cli", "--version", version, "--no-default-features", "--root", tools, "--target-dir", join(target, "tools-build")]);
   return own;
 }
 
