@@ -3,6 +3,7 @@
 import init, { Bytes, Program, targets, version } from "../generated/hlo2onnx_web";
 import type { Command, Converted, Drawn, FromWorker, Kind, Loaded, NamedFile, Replies, Started, ToWorker } from "./protocol";
 import type { Options, Pane, Picture, Problem, Result } from "./result";
+import { WARM_UP } from "./warm_up";
 import { cut } from "./svg_pieces";
 
 /** Nodes of one message. The page copies a message in one go, so it must be small. */
@@ -130,6 +131,17 @@ async function answer(id: number, command: Command): Promise<Replies[Kind]> {
   }
 }
 
+/** Makes the browser compile what each conversion calls. It happens while the user looks for a file. */
+function warmUp(): void {
+  const text = new TextEncoder().encode(WARM_UP);
+  const bytes = new Bytes(text.length);
+  bytes.push(text);
+  const small = Program.open("model.mlir", bytes);
+  small.convert("{}", () => {});
+  small.graph("[]");
+  small.free();
+}
+
 // Commands run one after the other: a file that is read must not mix with the next one.
 let queue = Promise.resolve();
 
@@ -137,6 +149,7 @@ scope.onmessage = ({ data: { id, command } }) => {
   queue = queue.then(async () => {
     try {
       scope.postMessage({ id, reply: await answer(id, command) });
+      if (command.kind === "start") warmUp();
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       // After a trap the memory of the compiler is in an unknown state.

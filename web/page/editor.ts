@@ -14,7 +14,7 @@ import {
   lineNumbers,
   type DecorationSet,
 } from "@codemirror/view";
-import { mlir } from "./mlir";
+import { mlir, opOfLine } from "./mlir";
 import type { Problem } from "./result";
 
 /** Problems that are marked in the text; the list has all of them. */
@@ -184,6 +184,18 @@ export class Editor {
           message: message.filter(Boolean).join("\n").replaceAll("`", ""),
         });
       });
+    }
+    for (const { code, message, severity, lines, places } of problems) {
+      for (const number of lines) {
+        if (diagnostics.length >= MARKS || number < 1 || number > this.view.state.doc.lines) continue;
+        const line = this.view.state.doc.line(number);
+        if (places.some(({ from }) => from >= line.from && from <= line.to)) continue;
+        // A repeat has only its line, so that its op is marked.
+        const op = opOfLine(line.text);
+        const from = line.from + Math.max(0, op ? line.text.indexOf(op) : line.text.search(/\S/));
+        const to = op ? from + op.length : line.to;
+        diagnostics.push({ from, to, severity: SEVERITY[severity], message: `${code}: ${message}`.replaceAll("`", "") });
+      }
     }
     diagnostics.sort((a, b) => a.from - b.from);
     this.view.dispatch(setDiagnostics(this.view.state, diagnostics));

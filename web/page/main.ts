@@ -254,8 +254,10 @@ class App {
     if (isNew) this.showBeginning(problems);
     this.last = result;
     this.isNew = false;
-    const what = report.verdict === "refused" ? counted(problems.length, "problem") : `${counted(nodes.length, "node")}, ${counted(problems.length, "problem")}`;
-    status(change ? `Converted again in ${milliseconds(took)}: ${change}.` : `Converted in ${milliseconds(took)}: ${what}.`);
+    const [time, found] = [milliseconds(took), counted(problems.length, "problem")];
+    const isRefused = report.verdict === "refused";
+    const first = isRefused ? `Not converted: ${found}, after ${time}.` : `Converted in ${time}: ${counted(nodes.length, "node")}, ${found}.`;
+    status(change ? `${isRefused ? "Not converted" : `Converted again in ${time}`}: ${change}.` : first);
     byId("again").hidden = true;
     await this.graph.show(result, isNew);
     if (isNew) this.tabs.show(report.verdict === "refused" || problems.some(({ severity }) => severity !== "advice") ? "problems" : "graph");

@@ -181,7 +181,8 @@ export class ProblemList {
   private repeats(problem: Problem): HTMLElement {
     const lines = problem.lines.filter((line) => line !== problem.places[0]?.line).slice(0, 12);
     const links = lines.map((line) => button(grouped(line), () => this.events.line(line), { class: "link" }));
-    const at = lines.length === 0 ? "" : lines.length < problem.count - 1 ? ", for example at lines " : ", at lines ";
+    const noun = lines.length === 1 ? "line" : "lines";
+    const at = lines.length === 0 ? "" : lines.length < problem.count - 1 ? `, for example at ${noun} ` : `, at ${noun} `;
     const parts = links.flatMap((link, index) => [index > 0 ? ", " : "", link]);
     return el("p", { class: "more" }, `and ${grouped(problem.count - 1)} more like this${at}`, ...parts);
   }

@@ -124,7 +124,7 @@ test("an edited text is converted again, and the difference is shown", async () 
     await page.waitForFunction(() => document.getElementById("title").textContent === "Converts exactly" && /again/.test(document.getElementById("status").textContent));
     assert.match(await page.locator("#ops").textContent(), /Sqrt/);
     await page.keyboard.type("?");
-    await page.waitForFunction(() => document.getElementById("title").textContent === "Does not convert");
+    await page.waitForFunction(() => document.getElementById("title").textContent === "Does not convert" && /^Not converted/.test(document.getElementById("status").textContent));
     assert.match(await page.locator("#problem-list").textContent(), /E0002/);
     assert.match(await page.locator("#difference").textContent(), /Does not convert.*New problems/s);
     await page.keyboard.press("Control+z");
@@ -231,6 +231,21 @@ test("the theme can be chosen and is kept", async () => {
     await page.click("#theme");
     assert.equal(await paper(), before);
     await page.click("#theme");
+  });
+});
+
+test("every control has a name", async () => {
+  await withPage(state, async (page) => {
+    await demo(page);
+    await page.locator("#graph-canvas [data-node]").first().click();
+    const session = await page.context().newCDPSession(page);
+    for (const tab of ["problems", "graph", "ops", "modules", "tensors", "options", "run"]) {
+      await page.click(`#tab-${tab}`);
+      const { nodes } = await session.send("Accessibility.getFullAXTree");
+      const controls = nodes.filter(({ ignored, role }) => !ignored && /^(button|textbox|searchbox|spinbutton|combobox|checkbox|tab|tabpanel|region|link|splitter|progressbar)$/i.test(role?.value ?? ""));
+      assert.ok(controls.length > 10);
+      assert.deepEqual(controls.filter(({ name }) => !name?.value).map(({ role }) => role.value), [], tab);
+    }
   });
 });
 

@@ -119,5 +119,7 @@ test("a problem leads with its Python line and quotes it", async () => {
     const tops = await Promise.all([".python-head", ".quote.python", ".message", ".help", ".mlir"].map((part) => first.locator(part).evaluate((element) => element.getBoundingClientRect().top)));
     assert.deepEqual(tops, tops.toSorted((a, b) => a - b));
     assert.equal(await page.locator("#download").isDisabled(), true);
+    // The op of a repeat is marked too.
+    assert.equal(await page.locator("#editor .cm-lintRange-error", { hasText: "stablehlo.rng" }).count(), 2);
   });
 });

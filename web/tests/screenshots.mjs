@@ -32,7 +32,7 @@ for (const [kind, options] of Object.entries(KINDS)) {
   await page.goto(server.address);
   await shot("start");
   await page.click("#faulty");
-  await page.waitForFunction(() => document.getElementById("status").textContent.startsWith("Converted"));
+  await page.waitForFunction(() => document.getElementById("status").textContent.startsWith("Not converted"));
   await shot("problems");
   if (kind === "narrow") {
     await page.click("#tab-text");

@@ -70,7 +70,7 @@ export async function withPage(state, test, { address = state.address, allowed =
 
 /** The text of the status once a conversion ended. */
 export async function converted(page) {
-  await page.waitForFunction(() => /^Converted|^An option is wrong/.test(document.getElementById("status").textContent) || !document.getElementById("failure").hidden);
+  await page.waitForFunction(() => /^Converted|^Not converted|^An option is wrong/.test(document.getElementById("status").textContent) || !document.getElementById("failure").hidden);
   return page.locator("#status").textContent();
 }
 
