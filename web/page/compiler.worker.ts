@@ -149,7 +149,7 @@ scope.onmessage = ({ data: { id, command } }) => {
   queue = queue.then(async () => {
     try {
       scope.postMessage({ id, reply: await answer(id, command) });
-      if (command.kind === "start") warmUp();
+      if (command.kind === "start" && command.isFirst) warmUp();
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       // After a trap the memory of the compiler is in an unknown state.

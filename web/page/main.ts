@@ -84,12 +84,12 @@ class App {
     byId("again").addEventListener("click", () => this.need("load"));
     byId("line-graph").addEventListener("click", () => void this.showLineInGraph());
     clearDifference();
-    void this.start();
+    void this.start(true);
   }
 
-  private async start(): Promise<void> {
+  private async start(isFirst: boolean): Promise<void> {
     try {
-      const { version, targets } = await this.compiler.ask({ kind: "start" });
+      const { version, targets } = await this.compiler.ask({ kind: "start", isFirst });
       byId("version").textContent = version;
       this.options.setTargets(targets);
     } catch (error) {
@@ -276,7 +276,7 @@ class App {
     byId<HTMLButtonElement>("download").disabled = true;
     byId("again").hidden = this.program === null;
     failure("The compiler stopped, and was started again.", new Error(`${reason}. If the file is large, it may need more memory than this browser gives. Your file is unchanged: press “Convert again”, or open another.`));
-    void this.start();
+    void this.start(false);
   }
 
   private showText(show: () => void): void {

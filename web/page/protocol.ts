@@ -10,7 +10,8 @@ export interface NamedFile {
 }
 
 export type Command =
-  | { kind: "start" }
+  /** The first worker prepares itself for the first program; one that replaces a dead one does not. */
+  | { kind: "start"; isFirst: boolean }
   | { kind: "load"; program: NamedFile; weights: NamedFile[] }
   | { kind: "weights"; weights: NamedFile[] }
   | { kind: "convert"; options: Options }

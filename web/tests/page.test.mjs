@@ -163,6 +163,42 @@ test("weights come later, compressed programs open, and bytecode is shown as tex
     const gz = { name: "model.mlir.gz", mimeType: "application/gzip", buffer: gzipSync(readFileSync(`${DEMO}model.debug.mlir`)) };
     assert.match(await open(page, gz), /^Converted in/);
     assert.equal(await page.locator("#file-name").textContent(), "model.mlir.gz");
+    for (const name of ["modules.mlirbc", "exported.bin"]) {
+      assert.match(await open(page, `${FIXTURES}bytecode/${name}`), /^Converted in/, name);
+      assert.match(await page.locator("#text-note").textContent(), /bytecode/);
+      assert.match(await page.locator("#editor .cm-content").textContent(), /stablehlo\./);
+    }
+  });
+});
+
+test("a file that is no program is named, and leaves nothing of the one before", async () => {
+  await withPage(state, async (page) => {
+    await demo(page);
+    await open(page, { name: "picture.png", mimeType: "image/png", buffer: Buffer.from("89504e470d0a1a0a0000000d49484452", "hex") });
+    assert.equal(await page.locator("#file-name").textContent(), "picture.png");
+    assert.notEqual(await page.locator("#title").textContent(), "Converts, with differences");
+    assert.equal(await page.locator("#download").isDisabled(), true);
+    assert.equal(await page.locator("#graph-canvas svg").count(), 0);
+  });
+});
+
+test("dropped files are opened, and the text of the editor stays", async () => {
+  await withPage(state, async (page) => {
+    await demo(page);
+    const text = readFileSync(`${FIXTURES}models/dense_relu/model.mlir`, "utf8");
+    await page.evaluate((text) => {
+      document.getElementById("status").textContent = "";
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([text], "dropped.mlir"));
+      const target = document.getElementById("editor").shadowRoot.querySelector(".cm-content");
+      for (const type of ["dragenter", "dragover", "drop"]) {
+        target.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true, composed: true }));
+      }
+    }, text);
+    assert.match(await converted(page), /^Converted in/);
+    assert.equal(await page.locator("#file-name").textContent(), "dropped.mlir");
+    assert.equal(await page.locator("#veil").isHidden(), true);
+    assert.doesNotMatch(await page.locator("#editor .cm-content").textContent(), /convolution/);
   });
 });
 
