@@ -39,6 +39,18 @@ for (const { folder, files, io } of MODELS) {
   });
 }
 
+test("weights that are not bound are inputs, and `in.0` is the first that is no weight", async () => {
+  await withPage(state, async (page) => {
+    const path = `${FIXTURES}models/mlp/`;
+    await open(page, `${path}model.args.mlir`);
+    await page.click("#tab-run");
+    await page.setInputFiles("#run-files", [`${path}io.safetensors`, `${path}weights.safetensors`]);
+    const status = await run(page);
+    const found = /the largest difference from the file is ([\d.e+-]+)\./.exec(status);
+    assert.ok(found && Number(found[1]) < 1e-4, `${status} ${await page.locator("#run-output").textContent()}`);
+  });
+});
+
 test("random inputs of chosen sizes, the same for the same seed", async () => {
   await withPage(state, async (page) => {
     await open(page, [`${FIXTURES}models/symbolic_cnn/model.symbolic.mlir`]);

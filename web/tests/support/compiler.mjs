@@ -8,12 +8,11 @@ import { DIST } from "./server.mjs";
 
 export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 export const FIXTURES = `${ROOT}fixtures/`;
-export const BINARY = process.env.HLO2ONNX_BIN ?? `${ROOT}target/release/hlo2onnx`;
-
-if (!existsSync(BINARY)) throw new Error(`${BINARY} does not exist: build the command line, or name it in HLO2ONNX_BIN`);
+const BINARY = process.env.HLO2ONNX_BIN ?? `${ROOT}target/release/hlo2onnx`;
 
 /** Runs the command line and returns its output; its status is that of the conversion. */
 export function hlo2onnx(args, cwd = ROOT) {
+  if (!existsSync(BINARY)) throw new Error(`${BINARY} does not exist: build the command line, or name it in HLO2ONNX_BIN`);
   const { stdout, stderr, error } = spawnSync(BINARY, args, { cwd, encoding: "utf8", maxBuffer: 1 << 28 });
   if (error) throw error;
   return { stdout, stderr };
@@ -50,6 +49,7 @@ export function convertInWorker(page, texts) {
           worker.addEventListener("message", listen);
           worker.postMessage({ id, command });
         });
+      await ask({ kind: "start", isFirst: true });
       const results = [];
       for (const { name, text, options } of texts) {
         try {
