@@ -48,8 +48,12 @@ export class GraphView {
   /** Inserts a picture. False if another one came meanwhile. */
   async draw(drawn: Drawn): Promise<boolean> {
     const turn = ++this.drawing;
-    // The picture is built beside the old one, which stays until the new one is complete.
+    // The picture is built behind the old one, which stays until the new one is complete. It is in the page meanwhile, so
+    // that the browser lays it out part by part.
+    for (const old of this.host.querySelectorAll(".unfinished")) old.remove();
     const holder = document.createElement("div");
+    holder.className = "unfinished";
+    this.host.append(holder);
     const stack: Element[] = [holder];
     let since = performance.now();
     for (const piece of drawn.pieces) {
@@ -74,7 +78,9 @@ export class GraphView {
     svg.setAttribute("preserveAspectRatio", "xMidYMid meet");
     this.size = { width: Math.max(1, drawn.width), height: Math.max(1, drawn.height) };
     this.svg = svg;
-    this.host.replaceChildren(svg);
+    // Moving it elsewhere would lay it out again.
+    for (const other of [...this.host.children]) if (other !== holder) other.remove();
+    holder.className = "picture";
     return true;
   }
 
