@@ -7,8 +7,8 @@ import { createServer } from "node:net";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 
-/** The release for each major version of Node, which the package's binary modules are built for. */
-const RELEASES = { 20: "4.100.3", 22: "4.117.0", 24: "4.139.1" };
+/** The releases that were tried, by the major version of Node, which the package's binary modules are built for. */
+const RELEASES = { 20: "4.100.3" };
 /** The modules without which the server does not start or does not watch files. */
 const BINARY_MODULES = ["@vscode/spdlog", "native-watchdog", "@parcel/watcher"];
 

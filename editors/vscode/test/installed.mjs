@@ -88,6 +88,22 @@ function steps(page, workspace) {
       assert(found.startsWith("0 of "), `the search found ${found}`);
       await search.fill("");
     },
+    "the report has the theme of the editor, not that of the system": async () => {
+      const brightness = async () => {
+        const frame = await report();
+        const color = await frame.locator("body").evaluate((body) => getComputedStyle(body).backgroundColor);
+        return Number(/\d+/.exec(color)[0]);
+      };
+      assert((await brightness()) > 200, "the report is dark beside a light editor");
+      const toggle = async () => {
+        await palette("Toggle between Light/Dark Themes");
+        await page.keyboard.press("Enter");
+      };
+      await toggle();
+      await eventually("dark report", async () => (await brightness().catch(() => 255)) < 60);
+      await toggle();
+      await eventually("light report", async () => (await brightness().catch(() => 0)) > 200);
+    },
     "a line of the report reveals the line of the text": async () => {
       const frame = await report();
       await frame.locator("figure.text .number.goes").first().click();
@@ -115,7 +131,11 @@ function steps(page, workspace) {
     "the explorer converts a text": async () => {
       const file = page.locator(".explorer-folders-view .monaco-list-row", { hasText: "model.mlir" });
       await file.click({ button: "right" });
-      await page.getByRole("menuitem", { name: "Convert to ONNX" }).click();
+      const item = page.getByRole("menuitem", { name: "Convert to ONNX" });
+      await item.hover();
+      // A menu ignores clicks while it opens.
+      await page.waitForTimeout(500);
+      await item.click();
       await input.waitFor({ state: "visible" });
       await eventually("proposed name", async () => (await input.inputValue()).endsWith("model.onnx"));
       await page.keyboard.press("Enter");
@@ -135,7 +155,7 @@ export async function testInstalled({ folder, program, browser, editor, vsix }) 
   const chrome = await chromium.launch({ executablePath: browser, args: BROWSER_OPTIONS });
   const results = [];
   try {
-    const page = await chrome.newPage({ viewport: { width: 1600, height: 1000 } });
+    const page = await chrome.newPage({ colorScheme: "dark", viewport: { width: 1600, height: 1000 } });
     page.setDefaultTimeout(20_000);
     const address = new URL(`http://127.0.0.1:${server.port}/`);
     address.searchParams.set("folder", workspace);

@@ -1,5 +1,4 @@
-// Runs all tests. Those in the editor are skipped only if an editor cannot be installed, or there is no browser or no
-// program to test with.
+// Runs all tests. Those in the editor are skipped only if an editor cannot be installed, or there is no browser for it.
 
 import { build } from "esbuild";
 import { execFileSync } from "node:child_process";
@@ -87,8 +86,9 @@ const browser = findBrowser();
 let reason;
 let installed;
 if (program === undefined) {
-  reason = "no hlo2onnx in target/ or on PATH, and HLO2ONNX does not name one";
-} else if (browser === undefined) {
+  throw new Error("no hlo2onnx in target/ or on PATH, and HLO2ONNX does not name one");
+}
+if (browser === undefined) {
   reason = "no Chromium on PATH, and CHROME does not name one";
 } else {
   installed = installEditor();
