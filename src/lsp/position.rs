@@ -93,10 +93,15 @@ impl Cursor {
     /// Moves to an offset that is not before it, and returns its position.
     pub(super) fn advance(&mut self, bytes: &[u8], offset: usize) -> Position {
         let passed = &bytes[self.offset..offset];
-        let is_plain =
-            passed.len() >= LONG && passed.is_ascii() && memchr::memchr2(b'\n', b'\r', passed).is_none();
+        let is_plain = passed.len() >= LONG && passed.is_ascii() && memchr::memchr(b'\r', passed).is_none();
         if is_plain {
-            self.position.character += passed.len() as u32;
+            match memchr::memrchr(b'\n', passed) {
+                Some(last) => {
+                    self.position.line += memchr::memchr_iter(b'\n', passed).count() as u32;
+                    self.position.character = (passed.len() - last - 1) as u32;
+                }
+                None => self.position.character += passed.len() as u32,
+            }
         }
         let passed = if is_plain { &[] } else { passed };
         for (at, &byte) in passed.iter().enumerate() {
@@ -118,7 +123,7 @@ impl Cursor {
 
 #[cfg(test)]
 mod tests {
-    use super::{character, offset, position, range};
+    use super::{Cursor, character, offset, position, range};
     use crate::source::Span;
     use gen_lsp_types::Position;
     use ropey::Rope;
@@ -139,6 +144,28 @@ mod tests {
         assert_eq!(position(&text, 12), at(1, 0));
         for offset_of_character in [0, 1, 3, 6, 10, 11, 12, 13] {
             assert_eq!(offset(&text, position(&text, offset_of_character)), offset_of_character);
+        }
+    }
+
+    #[test]
+    fn cursor_moves_to_positions() {
+        for text in
+            ["\té漢😀x\ny\r\nz\rw", "a line that is long\nand another one\n\nb", "one line that is long"]
+        {
+            let rope = Rope::from_str(text);
+            for (start, _) in text.char_indices() {
+                for (end, _) in text.char_indices().filter(|&(end, _)| start <= end) {
+                    // Between `\r` and `\n` there is no position.
+                    if [start, end]
+                        .iter()
+                        .any(|&at| text[..at].ends_with('\r') && text[at..].starts_with('\n'))
+                    {
+                        continue;
+                    }
+                    let mut cursor = Cursor::new(start, position(&rope, start));
+                    assert_eq!(cursor.advance(text.as_bytes(), end), position(&rope, end), "{start} {end}");
+                }
+            }
         }
     }
 
