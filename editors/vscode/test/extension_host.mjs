@@ -6,7 +6,7 @@ import { chromium } from "playwright-core";
 import { startEditor } from "./code_server.mjs";
 import { writeWorkspace } from "./workspace.mjs";
 
-const MOST_MILLISECONDS = 300_000;
+const MOST_MILLISECONDS = 600_000;
 
 export const BROWSER_OPTIONS = [
   "--no-sandbox",

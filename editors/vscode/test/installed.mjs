@@ -8,7 +8,7 @@ import { BROWSER_OPTIONS, environmentWith } from "./extension_host.mjs";
 import { writeWorkspace } from "./workspace.mjs";
 
 async function eventually(what, probe) {
-  const end = Date.now() + 20_000;
+  const end = Date.now() + 60_000;
   for (;;) {
     const found = await probe();
     if (found) {
@@ -32,9 +32,11 @@ function steps(page, workspace) {
   const input = page.locator(".quick-input-widget input").first();
   const rows = page.locator(".quick-input-list .monaco-list-row");
   const openFile = async (name) => {
+    // The group of the text, and not that of the report.
+    await page.keyboard.press("Control+1");
     // The search for files needs a tool that is not installed.
     await page.locator(".explorer-folders-view .monaco-list-row", { hasText: name }).dblclick();
-    await page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
+    await page.locator(`.tab.active[data-resource-name="${name}"]`).first().waitFor();
   };
   const palette = async (text) => {
     await page.keyboard.press("F1");
@@ -156,7 +158,7 @@ export async function testInstalled({ folder, program, browser, editor, vsix }) 
   const results = [];
   try {
     const page = await chrome.newPage({ colorScheme: "dark", viewport: { width: 1600, height: 1000 } });
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(60_000);
     const address = new URL(`http://127.0.0.1:${server.port}/`);
     address.searchParams.set("folder", workspace);
     await page.goto(address.href);

@@ -1,7 +1,7 @@
 import * as assert from "node:assert";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import * as vscode from "vscode";
-import { errorsOf, eventually, open, replacing, running, uri } from "./support";
+import { errorsOf, eventually, open, replace, replacing, running, uri } from "./support";
 
 suite("commands", () => {
   suiteSetup(async () => {
@@ -36,12 +36,10 @@ suite("commands", () => {
 
   test("edits are saved before", async () => {
     const document = await open("model.mlir");
-    const edit = new vscode.WorkspaceEdit();
-    edit.insert(document.uri, new vscode.Position(0, 0), "// edited\n");
-    await vscode.workspace.applyEdit(edit);
+    await replace(document, new vscode.Range(0, 0, 0, 0), "// edited\n");
     assert.strictEqual(await vscode.commands.executeCommand("hlo2onnx.check"), true);
     assert.match(readFileSync(document.uri.fsPath, "utf8"), /^\/\/ edited\n/);
-    await vscode.commands.executeCommand("undo");
+    await replace(document, new vscode.Range(0, 0, 1, 0), "");
     await document.save();
   });
 

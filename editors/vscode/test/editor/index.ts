@@ -11,7 +11,7 @@ interface Result {
 }
 
 export async function run(): Promise<void> {
-  const mocha = new Mocha({ ui: "tdd", timeout: 30_000 });
+  const mocha = new Mocha({ ui: "tdd", timeout: 120_000 });
   for (const file of readdirSync(__dirname).filter((name) => name.endsWith(".test.js")).sort()) {
     mocha.addFile(path.join(__dirname, file));
   }

@@ -1,6 +1,6 @@
 import * as assert from "node:assert";
 import * as vscode from "vscode";
-import { eventually, open, placeOf, running, textAt, uri } from "./support";
+import { eventually, open, placeOf, replace, running, textAt, uri } from "./support";
 
 suite("language", () => {
   suiteSetup(async () => {
@@ -42,24 +42,21 @@ suite("language", () => {
     const document = await open("model.mlir");
     const errors = () =>
       vscode.languages.getDiagnostics(document.uri).filter(({ severity }) => severity === vscode.DiagnosticSeverity.Error);
-    const edit = new vscode.WorkspaceEdit();
     const start = placeOf(document, "stablehlo.tanh");
-    edit.replace(document.uri, new vscode.Range(start, start.translate(0, 14)), "stablehlo.tanj");
-    await vscode.workspace.applyEdit(edit);
+    const range = new vscode.Range(start, start.translate(0, 14));
+    await replace(document, range, "stablehlo.tanj");
     const [error] = await eventually("error", () => errors().length > 0 && errors());
     assert.strictEqual(error?.range.start.line, start.line);
-    await vscode.commands.executeCommand("undo");
+    await replace(document, range, "stablehlo.tanh");
     await eventually("text without errors", () => errors().length === 0);
     await document.save();
   });
 
   test("a name that is proposed is a quick fix", async () => {
     const document = await open("model.mlir");
-    const edit = new vscode.WorkspaceEdit();
     const start = placeOf(document, "stablehlo.tanh");
     const range = new vscode.Range(start, start.translate(0, 14));
-    edit.replace(document.uri, range, "stablehlo.tanhh");
-    await vscode.workspace.applyEdit(edit);
+    await replace(document, range, "stablehlo.tanhh");
     const fix = await eventually("quick fix", async () => {
       const actions = await vscode.commands.executeCommand<vscode.CodeAction[]>(
         "vscode.executeCodeActionProvider", document.uri, range,

@@ -9,7 +9,7 @@ export async function eventually<T>(
   what: string,
   probe: () => T | undefined | false | Promise<T | undefined | false>,
 ): Promise<T> {
-  const end = Date.now() + 15_000;
+  const end = Date.now() + 60_000;
   for (;;) {
     const found = await probe();
     if (found !== undefined && found !== false) {
@@ -42,6 +42,13 @@ export async function running(): Promise<Interface> {
   const answers = await extension.activate();
   await eventually("server", () => answers.isRunning);
   return answers;
+}
+
+/** Replaces a part of a text. Undoing it by a command would need the focus. */
+export async function replace(document: vscode.TextDocument, range: vscode.Range, text: string): Promise<void> {
+  const edit = new vscode.WorkspaceEdit();
+  edit.replace(document.uri, range, text);
+  await vscode.workspace.applyEdit(edit);
 }
 
 /** The place of a word in a text, `skip` characters after its start. */
