@@ -45,7 +45,8 @@ fn kind_of(text: &[u8], kind: TokenKind, before: Option<TokenKind>, after: Optio
         TokenKind::Attribute => MACRO,
         TokenKind::Type => TYPE,
         TokenKind::Block => LABEL,
-        TokenKind::String if after == Some(b'(') => KEYWORD,
+        // The generic form of an op; a name in `loc("..."(#stack))` is a string.
+        TokenKind::String if after == Some(b'(') && before != Some(TokenKind::Mark(b'(')) => KEYWORD,
         TokenKind::String => STRING,
         TokenKind::Word if text.iter().all(u8::is_ascii_digit) => NUMBER,
         TokenKind::Word if is_type(text) => TYPE,

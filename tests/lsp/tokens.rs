@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 #[test]
 fn tokens_have_their_kinds() {
     let mut client = Client::with(json!({}));
-    let text = "#loc = loc(\"é\")\nfunc.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {\n  \
+    let text = "#loc0 = loc(unknown)\n#loc = loc(\"é\"(#loc0))\nfunc.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {\n  \
                 %0 = \"stablehlo.abs\"(%x) {a = 1} : (tensor<4xf32>) -> tensor<4xf32> loc(#loc)\n}\n";
     client.open(URI, text);
     let legend =
@@ -44,7 +44,7 @@ fn tokens_have_their_kinds() {
     ] {
         assert!(found.iter().any(|token| token == wanted), "{wanted} is in {found:?}");
     }
-    let range = json!({ "start": { "line": 2, "character": 5 }, "end": { "line": 2, "character": 30 } });
+    let range = json!({ "start": { "line": 3, "character": 5 }, "end": { "line": 3, "character": 30 } });
     let part = json!({ "textDocument": { "uri": URI }, "range": range });
     let part = decode(&client.ask("textDocument/semanticTokens/range", part));
     assert_eq!(part[..2], ["variable %0", "keyword \"stablehlo.abs\""]);
