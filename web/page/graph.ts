@@ -11,7 +11,7 @@ import type { FileReport, ModelNode, Result } from "./result";
 import { counted } from "./words";
 
 /** Nodes that one press of a button unfolds. */
-const LARGE = 1_000;
+const LARGE = 600;
 const DIRECTIONS: Record<string, Direction> = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "left", ArrowRight: "right" };
 
 export interface GraphEvents extends DetailEvents {

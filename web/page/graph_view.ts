@@ -80,7 +80,7 @@ export class GraphView {
     this.svg = svg;
     // Moving it elsewhere would lay it out again.
     for (const other of [...this.host.children]) if (other !== holder) other.remove();
-    holder.className = "picture";
+    holder.className = "finished";
     return true;
   }
 
