@@ -11,9 +11,10 @@ const windows = process.platform === "win32";
 
 /** Runs a command, shows its output, and ends the build if it fails. */
 function run(command, args, cwd = root) {
-  const { status, error } = spawnSync(command, args, { cwd, stdio: "inherit" });
+  const { status, signal, error } = spawnSync(command, args, { cwd, stdio: "inherit" });
   if (error || status !== 0) {
-    console.error(`${command} ${args.join(" ")}: ${error ? error.message : `ended with status ${status}`}`);
+    const why = error ? error.message : signal ? `was ended by ${signal}` : `ended with status ${status}`;
+    console.error(`${command} ${args.join(" ")}: ${why}`);
     process.exit(1);
   }
 }
