@@ -106,7 +106,8 @@ impl Cursor {
         let passed = if is_plain { &[] } else { passed };
         for (at, &byte) in passed.iter().enumerate() {
             match byte {
-                b' '..0x7F => self.position.character += 1,
+                // Most bytes are these.
+                b' '..=0x7F => self.position.character += 1,
                 // Before `\n`, this is not the end of a line.
                 b'\r' if bytes.get(self.offset + at + 1) == Some(&b'\n') => {}
                 b'\n' | b'\r' => self.position = Position { line: self.position.line + 1, character: 0 },

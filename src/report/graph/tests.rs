@@ -23,8 +23,7 @@ func.func @main(%x: tensor<4x4xf32>, %b: tensor<4x4xf32>) -> tensor<4x4xf32> {
 
 fn graph(text: &str) -> Graph {
     let source = Source::from_bytes("text.mlir", text.into());
-    let (report, diagnostics) = check(&source, &Options::default());
-    report.graph.unwrap_or_else(|| panic!("{diagnostics:?}"))
+    check(&source, &Options::default()).0.graph.expect("the text converts")
 }
 
 #[test]
