@@ -110,8 +110,7 @@ fn entry(document: &Document, offset: usize) -> Option<(String, Span)> {
             TokenKind::Mark(b')' | b']' | b'}' | b'>') if depth > 0 => depth -= 1,
             TokenKind::Mark(b')' | b']' | b'}' | b'>' | b',' | b':') if depth == 0 => {
                 // The type of a number belongs to it, as in `1 : i64`.
-                if token.kind == TokenKind::Mark(b':')
-                    && before_is_brace(document, statement.span.start, offset)
+                if token.kind == TokenKind::Mark(b':') && is_in_braces(document, statement.span.start, offset)
                 {
                     continue;
                 }
@@ -137,7 +136,7 @@ fn entry(document: &Document, offset: usize) -> Option<(String, Span)> {
 }
 
 /// Whether an offset is in braces of the statement that begins at another.
-fn before_is_brace(document: &Document, start: usize, offset: usize) -> bool {
+fn is_in_braces(document: &Document, start: usize, offset: usize) -> bool {
     let depth = Tokens::new(document.source(), Span::new(start, offset)).fold(0_i32, |depth, token| {
         match token.kind {
             TokenKind::Mark(b'{') => depth + 1,

@@ -133,10 +133,14 @@ impl<'a> ModulePaths<'a> {
         // Within itself, an alias is unknown.
         self.aliases.insert(index, LocationId::UNKNOWN);
         let mut tokens = Tokens::new(source, tree::at(source.scan(), index).span);
-        tokens.find(|token| token.kind == TokenKind::Mark(b'='))?;
-        let location = self.place(&mut tokens, deeper)?;
-        self.aliases.insert(index, location);
-        Some(location)
+        let value = tokens.find(|token| token.kind == TokenKind::Mark(b'='));
+        let location = value.and_then(|_| self.place(&mut tokens, deeper));
+        match location {
+            Some(location) => self.aliases.insert(index, location),
+            // It was reached too deep, or is not finished.
+            None => self.aliases.remove(&index),
+        };
+        location
     }
 }
 

@@ -76,6 +76,7 @@ impl Bytes {
 #[wasm_bindgen]
 pub struct Program {
     source: Source,
+    pane: Pane,
     /// Why the file cannot be read.
     unreadable: Option<Diagnostics>,
     weights: Vec<WeightsFile>,
@@ -95,7 +96,8 @@ impl Program {
                 (Source::from_bytes(name, Vec::new()), Some(diagnostics))
             }
         };
-        Self { source, unreadable, weights: Vec::new(), graph: None }
+        let pane = Pane::of(&source);
+        Self { source, pane, unreadable, weights: Vec::new(), graph: None }
     }
 
     /// Adds a file of weights. Returns its problems as a JSON array, which is empty if the file could be read.
@@ -106,7 +108,7 @@ impl Program {
             Ok(file) => self.weights.push(file),
             Err(error) => diagnostics.push(failure::unreadable_weights(name, &error)),
         }
-        json(&result::problems(&diagnostics, &self.source, &Pane::of(&self.source)))
+        json(&result::problems(&diagnostics, &self.source, &self.pane))
     }
 
     /// Removes all weights.
@@ -117,7 +119,7 @@ impl Program {
 
     /// The text to show, as JSON.
     pub fn pane(&self) -> String {
-        json(&Pane::of(&self.source))
+        json(&self.pane)
     }
 
     /// Converts the program. `write` is called with each chunk of the model. Returns JSON.
@@ -128,11 +130,10 @@ impl Program {
             Ok(options) => options,
             Err(problem) => return json(&ConversionResult::of_option(problem)),
         };
-        let pane = Pane::of(&self.source);
         if let Some(diagnostics) = &self.unreadable {
             let mut report = report::alone(&self.source);
             report.diagnose(diagnostics, &self.source, &|_| None);
-            return json(&ConversionResult::new(report, diagnostics, &self.source, &pane));
+            return json(&ConversionResult::new(report, diagnostics, &self.source, &self.pane));
         }
         options.weights.files.clone_from(&self.weights);
         let (mut report, conversion) = report::convert(&self.source, &options);
@@ -152,7 +153,7 @@ impl Program {
             stages.push(("write", js_sys::Date::now() - begun));
         }
         report.diagnose(&diagnostics, &self.source, &|_| None);
-        let mut result = ConversionResult::new(report, &diagnostics, &self.source, &pane);
+        let mut result = ConversionResult::new(report, &diagnostics, &self.source, &self.pane);
         result.bytes = bytes;
         result.timings = stages;
         let text = json(&result);

@@ -5,6 +5,7 @@ use hlo2onnx::diagnostic::{Diagnostic, Diagnostics, PythonFrame};
 use hlo2onnx::report::{self, FileReport, Graph, Picture};
 use hlo2onnx::source::Source;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Places of repeats that are given.
 const PLACES: usize = 12;
@@ -18,6 +19,8 @@ pub struct ConversionResult {
     option_problem: Option<String>,
     report: Option<FileReport>,
     problems: Vec<Problem>,
+    /// The manual pages of the codes of the problems, as HTML.
+    explanations: BTreeMap<&'static str, String>,
     nodes: Vec<Node>,
     /// The modules that the picture shows unfolded at first.
     unfolded: Vec<String>,
@@ -38,8 +41,6 @@ pub struct Problem {
     notes: Vec<String>,
     module_path: Option<String>,
     python: Option<Frame>,
-    /// The manual page of the code, as HTML.
-    explanation: String,
     count: usize,
     places: Vec<Place>,
     lines: Vec<usize>,
@@ -104,6 +105,7 @@ impl ConversionResult {
         let nodes = report.graph.as_ref().map(|graph| nodes(graph, source, pane)).unwrap_or_default();
         Self {
             problems: problems(diagnostics, source, pane),
+            explanations: explanations(diagnostics),
             nodes,
             unfolded: report.graph.as_ref().map(Graph::unfolded_at_first).unwrap_or_default(),
             report: Some(report),
@@ -146,11 +148,18 @@ fn problem(group: &[&Diagnostic], source: &Source, pane: &Pane) -> Option<Proble
         notes: first.notes.clone(),
         module_path: first.module_path.clone(),
         python: first.python.as_ref().map(frame),
-        explanation: report::html::explanation(code),
         count: group.len(),
         places: places.collect(),
         lines,
     })
+}
+
+fn explanations(diagnostics: &Diagnostics) -> BTreeMap<&'static str, String> {
+    let mut pages = BTreeMap::new();
+    for code in diagnostics.iter().map(Diagnostic::code) {
+        pages.entry(code.as_str()).or_insert_with(|| report::html::explanation(code));
+    }
+    pages
 }
 
 fn frame(frame: &PythonFrame) -> Frame {

@@ -5,7 +5,7 @@
 //! demand. An edge over several layers goes through a point in each; `rust_sugiyama` orders the layers and finds the
 //! horizontal positions.
 
-use super::tree::{Item, Tree};
+use super::tree::Item;
 use super::{Graph, Node};
 use rust_sugiyama::configure::{Config, RankingType};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -20,8 +20,10 @@ const SPACE: f64 = 22.0;
 pub(super) const TITLE: f64 = 28.0;
 /// Width of the room that an edge takes in a layer that it crosses.
 const LANE: f64 = 10.0;
-/// More points of edges are not placed: edges that are long then go straight.
+/// More points of edges are not placed: further long edges go straight.
 const MOST_POINTS: usize = 4_000;
+/// Letters of a title or a type that are drawn.
+pub(super) const LETTERS: usize = 36;
 
 /// What is drawn of a group.
 #[derive(Debug, Default)]
@@ -56,13 +58,7 @@ pub(super) struct Route {
 /// The layout of the contents of a group with these groups in it unfolded.
 pub(super) fn layout(graph: &Graph, group: usize, unfolded: &FxHashSet<usize>) -> Level {
     let flows = graph.flows.get(&group).map(Vec::as_slice).unwrap_or_default();
-    let mut items: Vec<Item> = graph.tree.group(group).children.clone();
-    if group == Tree::ROOT {
-        let used: FxHashSet<Item> = flows.iter().filter_map(|&(from, _)| from).collect();
-        let inputs = (0..graph.inputs.len()).map(Item::Input).filter(|input| used.contains(input));
-        items.splice(0..0, inputs);
-        items.extend((0..graph.outputs.len()).map(Item::Output));
-    }
+    let items = &graph.tree.group(group).children;
     let inner: Vec<Option<Level>> = items
         .iter()
         .map(|item| item.group().filter(|group| unfolded.contains(group)))
@@ -116,7 +112,7 @@ const LETTER: f64 = 7.4;
 
 fn size(graph: &Graph, item: Item, inner: Option<&Level>) -> (f64, f64) {
     let wide = |letters: usize| letters as f64 * LETTER + 24.0;
-    let letters = |text: &str| text.chars().count();
+    let letters = |text: &str| text.chars().count().min(LETTERS);
     match (item, inner) {
         (Item::Group(group), Some(level)) => {
             let title = wide(letters(&graph.tree.group(group).title)) + 40.0;
@@ -171,21 +167,17 @@ fn arrange(sizes: &[(f64, f64)], edges: &[(usize, usize)]) -> Arranged {
         tops[vertex] = layer_tops[layer] + (heights[layer] - sizes[vertex].1) / 2.0;
     }
     let mut points_left = MOST_POINTS;
-    let crossed = down.iter().map(|&(from, to)| {
+    let crossed = down.iter().map(|&(from, to)| -> Option<Range<usize>> {
         let first = if from == 0 { 0 } else { layers[from] + 1 };
         let end = if to == last { depth } else { layers[to] };
-        match (from == 0 && to == last) || end.saturating_sub(first) > points_left {
-            true => 0..0,
-            false => {
-                points_left -= end.saturating_sub(first);
-                first..end.max(first)
-            }
-        }
+        let crossed = first..end.max(first);
+        points_left = points_left.checked_sub(crossed.len())?;
+        Some(crossed)
     });
-    let crossed: Vec<Range<usize>> = crossed.collect();
+    let crossed: Vec<Option<Range<usize>>> = crossed.collect();
     let Columns { centers, lanes, width } = columns(&sizes[1..last], &down, &crossed);
     let bends = edges.iter().zip(&crossed).zip(lanes).map(|((&(from, to), crossed), lanes)| {
-        let points = crossed.clone().zip(lanes).flat_map(|(layer, x)| {
+        let points = crossed.clone().unwrap_or(0..0).zip(lanes).flat_map(|(layer, x)| {
             let (top, x) = (layer_tops[layer], x + GAP);
             [(x, top), (x, top + heights[layer])]
         });
@@ -222,8 +214,9 @@ struct Columns {
 }
 
 /// The horizontal positions of vertices of these sizes, without borders. Edges count the upper border as 0, and lead
-/// down over the layers that they cross.
-fn columns(sizes: &[(f64, f64)], down: &[(usize, usize)], crossed: &[Range<usize>]) -> Columns {
+/// down over the layers that they cross. Edges without these do not count: none of them decides a layer, because an edge
+/// that does crosses none.
+fn columns(sizes: &[(f64, f64)], down: &[(usize, usize)], crossed: &[Option<Range<usize>>]) -> Columns {
     let count = sizes.len();
     let mut vertices: Vec<(u32, (f64, f64))> =
         sizes.iter().enumerate().map(|(at, &size)| (at as u32, size)).collect();
@@ -232,6 +225,7 @@ fn columns(sizes: &[(f64, f64)], down: &[(usize, usize)], crossed: &[Range<usize
     for (&(from, to), crossed) in down.iter().zip(crossed) {
         let first = vertices.len() as u32;
         first_lanes.push(first);
+        let Some(crossed) = crossed else { continue };
         vertices.extend((first..).take(crossed.len()).map(|lane| (lane, (LANE, LANE))));
         let end = vertices.len() as u32;
         let start = (from > 0).then(|| from as u32 - 1);
@@ -262,7 +256,11 @@ fn columns(sizes: &[(f64, f64)], down: &[(usize, usize)], crossed: &[Range<usize
         width = start + right - left;
     }
     let lanes = first_lanes.iter().zip(crossed);
-    let lanes = lanes.map(|(&first, crossed)| middles[first as usize..][..crossed.len()].to_vec()).collect();
+    let lanes = lanes.map(|(&first, crossed)| {
+        let count = crossed.as_ref().map_or(0, ExactSizeIterator::len);
+        middles[first as usize..][..count].to_vec()
+    });
+    let lanes = lanes.collect();
     middles.truncate(count);
     Columns { centers: middles, lanes, width }
 }

@@ -19,18 +19,21 @@ use crate::ir::{Definition, FunctionId, Module, OpId, RegionId, ValueId, func, o
 use crate::pass;
 use crate::source::Span;
 use flows::Flows;
-use rustc_hash::FxHashMap;
-use tree::{Item, Tree};
+use rustc_hash::{FxHashMap, FxHashSet};
+use tree::{Group, Item, NODE, Tree};
 
 /// How many boxes a picture has before anyone unfolds more.
 const BOXES_AT_FIRST: usize = 40;
+
+/// Modules deeper than this are not groups.
+const DEEPEST: usize = 32;
 
 /// The graph of a model.
 #[derive(Clone, Debug)]
 pub struct Graph {
     /// The nodes in the order of the model; those of a body follow the node that it belongs to.
     pub nodes: Vec<Node>,
-    /// Names and types of the inputs that a node or an output uses.
+    /// Names and types of the inputs.
     inputs: Vec<(String, String)>,
     /// Names and types of the outputs.
     outputs: Vec<(String, String)>,
@@ -81,11 +84,16 @@ impl Graph {
         for function in module.functions().filter(|&function| Some(function) != entry) {
             let name = module.symbols.get(module.function(function).name);
             let group = builder.graph.tree.child(Tree::ROOT, &format!("function {name}"));
-            builder.region(module.function(function).body, group, &[]);
+            builder.region(module.function(function).body, group, None);
         }
-        let mut graph = builder.graph;
+        let Builder { mut graph, edges, .. } = builder;
+        let used: FxHashSet<Item> = edges.iter().map(|&(from, _)| from).collect();
+        let inputs = (0..graph.inputs.len()).map(Item::Input).filter(|input| used.contains(input));
+        let outputs = (0..graph.outputs.len()).map(Item::Output);
         graph.tree.split();
-        graph.flows = flows::flows(&graph.tree, &builder.edges);
+        graph.tree.surround(inputs.collect(), outputs.collect());
+        graph.tree.count();
+        graph.flows = flows::flows(&graph.tree, &edges);
         graph
     }
 
@@ -98,14 +106,16 @@ impl Graph {
     /// The groups in a group that are unfolded at first.
     fn unfolded_in(&self, group: usize) -> Vec<usize> {
         let mut boxes = self.tree.group(group).children.len();
-        if group == Tree::ROOT {
-            boxes += self.inputs.len() + self.outputs.len();
-        }
         let (mut unfolded, mut next) = (vec![group], 0);
         while let Some(&group) = unfolded.get(next) {
             let siblings = &self.tree.group(group).children;
             for inner in siblings.iter().filter_map(Item::group) {
-                let children = self.tree.group(inner).children.len();
+                let Group { children, noun, .. } = self.tree.group(inner);
+                let children = children.len();
+                // Who looks at many inputs asks for them.
+                if *noun != NODE {
+                    continue;
+                }
                 // A picture of one box shows nothing.
                 if siblings.len() == 1 || boxes + children <= BOXES_AT_FIRST {
                     boxes += children;
@@ -147,7 +157,7 @@ impl Builder<'_> {
             self.items.insert(argument, Item::Input(index));
             self.graph.inputs.push((self.name(argument), self.ty(argument)));
         }
-        self.region(body, Tree::ROOT, &[]);
+        self.region(body, Tree::ROOT, None);
         let results = block.ops.last().map(|&op| module.op(op).operands.as_slice()).unwrap_or_default();
         for (index, &result) in results.iter().enumerate() {
             self.graph.outputs.push((self.name(result), self.ty(result)));
@@ -157,8 +167,8 @@ impl Builder<'_> {
         }
     }
 
-    /// The nodes of a region. `above` are the parts of the module path that `group` is at.
-    fn region(&mut self, region: RegionId, group: usize, above: &[&str]) {
+    /// The nodes of a region. If it is the body of a node, `above` is that node's module path, in parts.
+    fn region(&mut self, region: RegionId, group: usize, above: Option<&[&str]>) {
         let module = self.module;
         let Some(block) = module.entry_block(region) else { return };
         for &op in &module.block(block).ops {
@@ -169,14 +179,15 @@ impl Builder<'_> {
             let scope = provenance::scope(module, module.op_location(op)).unwrap_or_default();
             let modules = scope.rsplit_once('/').map_or("", |(modules, _)| modules);
             let parts: Vec<&str> = modules.split('/').filter(|part| is_module(part)).collect();
-            let below = parts.strip_prefix(above).unwrap_or(&parts);
+            let below = parts.strip_prefix(above.unwrap_or_default()).unwrap_or(&parts);
             // The node of a loop stands for these parts of the path.
-            let skipped = if above.is_empty() {
-                0
-            } else {
-                below.iter().take_while(|part| is_control_flow(part)).count()
+            let skipped = match above {
+                Some(_) => below.iter().take_while(|part| is_control_flow(part)).count(),
+                None => 0,
             };
-            let own = below[skipped..].iter().fold(group, |group, part| self.graph.tree.child(group, part));
+            // Deeper modules are drawn with the one above them.
+            let shown = below[skipped..].iter().take(DEEPEST);
+            let own = shown.fold(group, |group, part| self.graph.tree.child(group, part));
             self.node(op, own, parts.join("/"));
             for (index, &inner) in module.op(op).regions.iter().enumerate() {
                 let name = match (module.op(op).name, index) {
@@ -189,7 +200,7 @@ impl Builder<'_> {
                 if let Some(&node) = self.items.get(&module.op(op).results[0]) {
                     self.edges.push((node, Item::Group(body)));
                 }
-                self.region(inner, body, &parts);
+                self.region(inner, body, Some(&parts));
             }
         }
     }

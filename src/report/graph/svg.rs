@@ -1,16 +1,12 @@
 //! The picture of a graph as SVG, without style: the page around it has the style sheet `graph.css`.
 
-use super::layout::{Level, Placed, Route, TITLE, layout};
-use super::tree::{Item, Tree};
+use super::layout::{LETTERS, Level, Placed, Route, TITLE, layout};
+use super::tree::{Group, Item, Tree};
 use super::{Graph, Node};
 use crate::diagnostic::grouped;
-use crate::report::escape::escape;
+use crate::report::escape::{escape, markup};
 use rustc_hash::FxHashSet;
 use std::fmt::Write;
-use std::iter;
-
-/// Letters of a title or a type.
-const LETTERS: usize = 36;
 
 /// A graph as it is drawn.
 #[derive(Clone, Debug)]
@@ -40,21 +36,38 @@ impl Graph {
     pub fn picture<P: AsRef<str>>(&self, unfolded: &[P]) -> Picture {
         let unfolded: FxHashSet<&str> = unfolded.iter().map(AsRef::as_ref).collect();
         let groups: FxHashSet<usize> = self.tree.groups_at(&unfolded).collect();
-        Drawing { graph: self, anchors: None, folded: Vec::new() }.of(Tree::ROOT, &groups)
+        Drawing { graph: self, links: None, folded: Vec::new() }.of(Tree::ROOT, &groups)
     }
 
-    /// The sheets of a document. Folded groups are links to the sheets that follow, whose anchors begin with `prefix`.
-    pub fn sheets(&self, prefix: &str) -> impl Iterator<Item = Sheet> {
-        let mut pending = std::collections::VecDeque::from([Tree::ROOT]);
-        iter::from_fn(move || {
-            let group = pending.pop_front()?;
+    /// The sheets of a document, the whole graph first, as many as fit into `bytes`. Returns also whether there are more.
+    /// Groups that are folded in one sheet and have another are links to it; anchors begin with `prefix`.
+    pub fn sheets(&self, prefix: &str, bytes: usize) -> (Vec<Sheet>, bool) {
+        let draw = |group: usize, links: &FxHashSet<usize>| {
             let unfolded: FxHashSet<usize> = self.unfolded_in(group).into_iter().collect();
-            let mut drawing = Drawing { graph: self, anchors: Some(prefix), folded: Vec::new() };
-            let picture = drawing.of(group, &unfolded);
-            pending.extend(drawing.folded);
-            let path = self.tree.group(group).path.clone();
-            Some(Sheet { path, anchor: anchor(prefix, group), picture })
-        })
+            let mut drawing = Drawing { graph: self, links: Some((prefix, links)), folded: Vec::new() };
+            (drawing.of(group, &unfolded), drawing.folded)
+        };
+        let (mut groups, mut left, mut next) = (vec![Tree::ROOT], bytes, 0);
+        while let Some(&group) = groups.get(next) {
+            let (picture, folded) = draw(group, &FxHashSet::default());
+            let length = picture.svg.len() + folded.len() * LINK;
+            match left.checked_sub(length) {
+                Some(rest) => left = rest,
+                None if next > 0 => break,
+                None => left = 0,
+            }
+            groups.extend(folded);
+            next += 1;
+        }
+        let has_more = next < groups.len();
+        groups.truncate(next);
+        let links: FxHashSet<usize> = groups.iter().copied().collect();
+        let sheets = groups.into_iter().map(|group| Sheet {
+            path: self.tree.group(group).path.clone(),
+            anchor: anchor(prefix, group),
+            picture: draw(group, &links).0,
+        });
+        (sheets.collect(), has_more)
     }
 }
 
@@ -62,11 +75,14 @@ fn anchor(prefix: &str, group: usize) -> String {
     format!("{prefix}-part{group}")
 }
 
+/// About the bytes of a link.
+const LINK: usize = 80;
+
 /// One picture while it is drawn.
 struct Drawing<'g> {
     graph: &'g Graph,
-    /// The beginning of anchors, in a document that cannot fold.
-    anchors: Option<&'g str>,
+    /// The beginning of anchors and the groups that have one, in a document that cannot fold.
+    links: Option<(&'g str, &'g FxHashSet<usize>)>,
     /// The groups that were drawn folded.
     folded: Vec<usize>,
 }
@@ -76,13 +92,12 @@ impl Drawing<'_> {
         let level = layout(self.graph, group, unfolded);
         let (width, height) = (level.width.ceil(), level.height.ceil());
         let mut svg = String::new();
-        let nodes = self.graph.tree.group(group).nodes;
         // Writing to a string cannot fail.
         let _ = write!(
             svg,
             "<svg class=\"graph\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"group\" \
              aria-label=\"Graph of {}\">",
-            count(nodes)
+            count(self.graph.tree.group(group))
         );
         self.level(&mut svg, &level, 0.0, 0.0);
         svg.push_str("</svg>");
@@ -145,10 +160,10 @@ impl Drawing<'_> {
             Item::Group(index) => {
                 let graph = self.graph;
                 let group = graph.tree.group(index);
-                let path = escape(&group.path, 600);
-                let label = format!("{}, {}", escape(&group.title, 200), count(group.nodes));
+                let path = markup(&group.path);
+                let label = format!("{}, {}", escape(&group.title, 200), count(group));
                 let class = if placed.inner.is_some() { "module open" } else { "module" };
-                let state = match self.anchors {
+                let state = match self.links {
                     Some(_) => String::new(),
                     None => format!(
                         " data-module=\"{path}\" tabindex=\"0\" role=\"button\" aria-expanded=\"{}\" aria-label=\"{label}\"",
@@ -165,15 +180,16 @@ impl Drawing<'_> {
                         self.level(out, inner, x + shift, y + TITLE);
                     }
                     None => {
-                        if let Some(prefix) = self.anchors {
+                        let link = self.links.filter(|(_, linked)| linked.contains(&index));
+                        if let Some((prefix, _)) = link {
                             let _ =
                                 write!(out, "<a href=\"#{}\" aria-label=\"{label}\">", anchor(prefix, index));
                         }
                         out.push_str(&open);
                         out.push_str(&line("title", &group.title, middle, y + 19.0));
-                        out.push_str(&line("detail", &count(group.nodes), middle, y + 34.0));
+                        out.push_str(&line("detail", &count(group), middle, y + 34.0));
                         out.push_str("</g>");
-                        if self.anchors.is_some() {
+                        if link.is_some() {
                             out.push_str("</a>");
                         }
                         self.folded.push(index);
@@ -182,7 +198,7 @@ impl Drawing<'_> {
             }
             Item::Node(index) => {
                 let Node { op, ty, name, python, .. } = &self.graph.nodes[index];
-                let role = match self.anchors {
+                let role = match self.links {
                     Some(_) => String::new(),
                     None => format!(
                         " data-node=\"{index}\" tabindex=\"0\" role=\"button\" aria-label=\"{} {}\"",
@@ -201,25 +217,25 @@ impl Drawing<'_> {
                     line("detail", ty, middle, y + 33.0)
                 );
             }
-            Item::Input(port) => self.port(out, "input", &self.graph.inputs[port], &rect(20.0), middle, y),
-            Item::Output(port) => self.port(out, "output", &self.graph.outputs[port], &rect(20.0), middle, y),
+            Item::Input(index) => {
+                let port = Port { item: placed.item, kind: "input", tensor: &self.graph.inputs[index] };
+                self.port(out, &port, &rect(20.0), middle, y);
+            }
+            Item::Output(index) => {
+                let port = Port { item: placed.item, kind: "output", tensor: &self.graph.outputs[index] };
+                self.port(out, &port, &rect(20.0), middle, y);
+            }
         }
     }
 
-    fn port(
-        &self,
-        out: &mut String,
-        kind: &str,
-        (name, ty): &(String, String),
-        rect: &str,
-        middle: f64,
-        y: f64,
-    ) {
-        let (key, name, ty) = (escape(name, 600), escape(name, LETTERS), escape(ty, LETTERS));
+    fn port(&self, out: &mut String, port: &Port, rect: &str, middle: f64, y: f64) {
+        let (name, ty) = (escape(&port.tensor.0, LETTERS), escape(&port.tensor.1, LETTERS));
         let _ = write!(
             out,
-            "<g class=\"port {kind}\" data-port=\"{key}\">{rect}<text class=\"title\" x=\"{middle:.1}\" y=\"{:.1}\">{name}</text>\
+            "<g class=\"port {}\" data-port=\"{}\">{rect}<text class=\"title\" x=\"{middle:.1}\" y=\"{:.1}\">{name}</text>\
              <text class=\"detail\" x=\"{middle:.1}\" y=\"{:.1}\">{ty}</text></g>",
+            port.kind,
+            self.key(port.item),
             y + 17.0,
             y + 31.0
         );
@@ -228,17 +244,22 @@ impl Drawing<'_> {
     /// How an edge refers to a box.
     fn key(&self, item: Item) -> String {
         match item {
-            Item::Input(port) => format!("input {}", escape(&self.graph.inputs[port].0, 600)),
-            Item::Output(port) => format!("output {}", escape(&self.graph.outputs[port].0, 600)),
+            Item::Input(port) => format!("input {port}"),
+            Item::Output(port) => format!("output {port}"),
             Item::Node(node) => format!("node {node}"),
-            Item::Group(group) => format!("module {}", escape(&self.graph.tree.group(group).path, 600)),
+            Item::Group(group) => format!("module {}", markup(&self.graph.tree.group(group).path)),
         }
     }
 }
 
-fn count(nodes: usize) -> String {
-    match nodes {
-        1 => "1 node".to_owned(),
-        nodes => format!("{} nodes", grouped(nodes)),
-    }
+/// An input or output with its name and type.
+struct Port<'g> {
+    item: Item,
+    kind: &'static str,
+    tensor: &'g (String, String),
+}
+
+fn count(group: &Group) -> String {
+    let plural = if group.leaves == 1 { "" } else { "s" };
+    format!("{} {}{plural}", grouped(group.leaves), group.noun)
 }

@@ -5,7 +5,7 @@ use crate::Options;
 use crate::report::check;
 use crate::source::{Source, Span};
 use proptest::prelude::*;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 /// A text with two modules, of which one has the other's result, and a line beside them.
 const TEXT: &str = r#"#loc1 = loc("jit(apply)/Model/Dense_0/dot_general")
@@ -74,32 +74,41 @@ fn a_document_has_a_sheet_for_each_folded_module() {
     let text = format!(
         "func.func @main(%0: tensor<4xf32>) -> tensor<4xf32> {{\n{stages}  return %60 : tensor<4xf32>\n}}\n"
     );
-    let sheets: Vec<_> =
-        graph(&text).sheets("file0").map(|sheet| (sheet.path, sheet.anchor, sheet.picture.svg)).collect();
-    let paths: Vec<&str> = sheets.iter().map(|(path, ..)| path.as_str()).collect();
-    assert_eq!(paths, ["", "Model/Part_2", "Model/Part_3"]);
-    for (_, anchor, _) in &sheets[1..] {
-        assert!(sheets[0].2.contains(&format!("<a href=\"#{anchor}\"")), "{anchor}");
+    let graph = graph(&text);
+    let (sheets, has_more) = graph.sheets("file0", 1 << 20);
+    let paths: Vec<&str> = sheets.iter().map(|sheet| sheet.path.as_str()).collect();
+    assert_eq!((paths, has_more), (vec!["", "Model/Part_2", "Model/Part_3"], false));
+    for sheet in &sheets[1..] {
+        assert!(
+            sheets[0].picture.svg.contains(&format!("<a href=\"#{}\"", sheet.anchor)),
+            "{}",
+            sheet.anchor
+        );
     }
+    // What has no sheet is not a link.
+    let (sheets, has_more) = graph.sheets("file0", 100);
+    assert_eq!((sheets.len(), has_more), (1, true));
+    assert!(!sheets[0].picture.svg.contains("<a "), "{}", sheets[0].picture.svg);
 }
 
 #[test]
 fn the_body_of_a_loop_is_a_group() {
     let graph = graph(
-        "func.func @main(%x: tensor<4xf32>, %n: tensor<i32>) -> tensor<4xf32> {
+        r#"func.func @main(%x: tensor<4xf32>, %n: tensor<i32>) -> tensor<4xf32> {
            %zero = stablehlo.constant dense<0> : tensor<i32>
            %r:2 = stablehlo.while(%i = %zero, %v = %x) : tensor<i32>, tensor<4xf32>
              cond { %c = stablehlo.compare LT, %i, %n : (tensor<i32>, tensor<i32>) -> tensor<i1>
                stablehlo.return %c : tensor<i1> }
              do { %one = stablehlo.constant dense<1> : tensor<i32>
                %next = stablehlo.add %i, %one : tensor<i32>
-               %w = stablehlo.tanh %v : tensor<4xf32>
-               stablehlo.return %next, %w : tensor<i32>, tensor<4xf32> }
+               %w = stablehlo.tanh %v : tensor<4xf32> loc("jit(f)/while/body/tanh")
+               stablehlo.return %next, %w : tensor<i32>, tensor<4xf32> } loc("jit(f)/while")
            return %r#1 : tensor<4xf32>
-         }",
+         }"#,
     );
     let inside = graph.nodes.iter().position(|node| node.op == "Tanh").expect("the loop has a Tanh");
     let groups = graph.groups_of(inside);
+    // The parts of the path that JAX names for the loop are not groups of their own.
     assert!(groups.len() == 1 && groups[0].starts_with("body of "), "{groups:?}");
 }
 
@@ -121,10 +130,11 @@ fn of(groups: &[usize], edges: &[(usize, usize)]) -> Graph {
         tree.add(parent, Item::Node(index));
     }
     tree.split();
+    tree.count();
     let edges: Vec<(Item, Item)> = edges
         .iter()
         .map(|&(from, to)| (from % groups.len(), to % groups.len()))
-        .filter(|(from, to)| from < to)
+        .filter(|(from, to)| from != to)
         .map(|(from, to)| (Item::Node(from), Item::Node(to)))
         .collect();
     let flows = flows::flows(&tree, &edges);
@@ -153,6 +163,15 @@ fn assert_apart(level: &Level) {
             assert_apart(inner);
         }
     }
+    for route in &level.routes {
+        for (item, point) in [(route.from, route.points.first()), (route.to, route.points.last())] {
+            let (Some(item), Some(&(x, y))) = (item, point) else { continue };
+            let placed =
+                level.boxes.iter().find(|placed| placed.item == item).expect("an edge is between boxes");
+            let (within, height) = (placed.x..=placed.x + placed.width, placed.y + placed.height);
+            assert!(within.contains(&x) && (y == placed.y || y == height), "{route:?} and {placed:?}");
+        }
+    }
 }
 
 proptest! {
@@ -175,11 +194,41 @@ proptest! {
 #[test]
 fn a_large_group_is_split() {
     let chain: Vec<(usize, usize)> = (1..20_000).map(|index| (index - 1, index)).collect();
-    let graph = of(&vec![0; 20_000], &chain);
-    let mut boxes: FxHashMap<usize, usize> = FxHashMap::default();
-    for (index, sheet) in graph.sheets("x").enumerate() {
-        boxes.insert(index, sheet.picture.svg.matches("<rect").count());
-    }
-    assert!(boxes.values().all(|&count| count <= 200), "{boxes:?}");
-    assert!(boxes.values().sum::<usize>() >= 20_000, "every node is in a picture");
+    let (sheets, _) = of(&vec![0; 20_000], &chain).sheets("x", usize::MAX);
+    let boxes = |what: &str| -> Vec<usize> {
+        sheets.iter().map(|sheet| sheet.picture.svg.matches(what).count()).collect()
+    };
+    assert!(boxes("<rect").iter().all(|&count| count <= 200));
+    assert_eq!(boxes("class=\"node\"").iter().sum::<usize>(), 20_000);
+}
+
+#[test]
+fn many_inputs_are_a_group() {
+    let arguments: Vec<String> = (0..1500).map(|index| format!("%a{index}: tensor<4xf32>")).collect();
+    let sums: String = (1..1500)
+        .map(|index| {
+            format!(
+                "  %s{index} = stablehlo.add %{}, %a{index} : tensor<4xf32>\n",
+                if index == 1 { "a0".into() } else { format!("s{}", index - 1) }
+            )
+        })
+        .collect();
+    let text = format!(
+        "func.func @main({}) -> tensor<4xf32> {{\n{sums}  return %s1499 : tensor<4xf32>\n}}\n",
+        arguments.join(", ")
+    );
+    let (sheets, _) = graph(&text).sheets("x", usize::MAX);
+    assert!(sheets[0].picture.svg.contains("1 500 inputs"), "{}", sheets[0].picture.svg);
+    assert!(sheets.iter().all(|sheet| sheet.picture.svg.matches("<rect").count() <= 200));
+}
+
+#[test]
+fn deep_modules_are_drawn_with_those_above_them() {
+    let path: String = (0..20_000).map(|index| format!("m{index}/")).collect();
+    let text = format!(
+        "func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {{\n  %0 = stablehlo.tanh %x : tensor<4xf32> loc(\"jit(f)/{path}tanh\")\n  return %0 : tensor<4xf32>\n}}\n"
+    );
+    let graph = graph(&text);
+    assert_eq!(graph.groups_of(0).len(), 32);
+    assert!(graph.picture(&graph.unfolded_at_first()).svg.contains("data-node=\"0\""));
 }

@@ -5,6 +5,12 @@ use rustc_hash::{FxHashMap, FxHashSet};
 /// A group of more children is split into runs, so that each picture stays small and its layout quick.
 const MOST_CHILDREN: usize = 150;
 
+/// What most groups have.
+pub(super) const NODE: &str = "node";
+
+/// More inputs or outputs are a group.
+const MOST_PORTS: usize = 24;
+
 /// Children of a run.
 const RUN: usize = 100;
 
@@ -28,7 +34,7 @@ impl Item {
     }
 }
 
-/// A module, the body of a loop, or a run of nodes.
+/// A module, the body of a loop, a function, many inputs, or a part of one of these.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
     /// Its name among its siblings.
@@ -37,8 +43,10 @@ pub(super) struct Group {
     pub path: String,
     /// In the order of the model.
     pub children: Vec<Item>,
-    /// How many nodes are in it and below it.
-    pub nodes: usize,
+    /// How many nodes, inputs or outputs are in it and below it.
+    pub leaves: usize,
+    /// What these are.
+    pub noun: &'static str,
 }
 
 #[derive(Clone, Debug)]
@@ -53,7 +61,8 @@ impl Tree {
     pub const ROOT: usize = 0;
 
     pub fn new() -> Self {
-        let root = Group { title: String::new(), path: String::new(), children: Vec::new(), nodes: 0 };
+        let (title, path) = (String::new(), String::new());
+        let root = Group { title, path, children: Vec::new(), leaves: 0, noun: NODE };
         Self { groups: vec![root], named: FxHashMap::default(), parents: FxHashMap::default() }
     }
 
@@ -77,8 +86,31 @@ impl Tree {
             "" => name.to_owned(),
             above => format!("{above}/{name}"),
         };
-        self.groups.push(Group { title: name.to_owned(), path, children: Vec::new(), nodes: 0 });
+        let (title, noun) = (name.to_owned(), self.groups[parent].noun);
+        self.groups.push(Group { title, path, children: Vec::new(), leaves: 0, noun });
         self.groups.len() - 1
+    }
+
+    /// Puts inputs before the nodes and outputs after them, when the nodes are split; many of them are a group.
+    pub fn surround(&mut self, inputs: Vec<Item>, outputs: Vec<Item>) {
+        let inputs = self.ports(inputs, "input");
+        let outputs = self.ports(outputs, "output");
+        let children = &mut self.groups[Self::ROOT].children;
+        children.splice(0..0, inputs);
+        children.extend(outputs);
+    }
+
+    fn ports(&mut self, ports: Vec<Item>, noun: &'static str) -> Vec<Item> {
+        if ports.len() <= MOST_PORTS {
+            return ports;
+        }
+        let group = self.push(Self::ROOT, &format!("{noun}s"));
+        self.groups[group].noun = noun;
+        for port in ports {
+            self.add(group, port);
+        }
+        self.divide(group);
+        vec![Item::Group(group)]
     }
 
     pub fn add(&mut self, group: usize, item: Item) {
@@ -86,29 +118,37 @@ impl Tree {
         self.parents.insert(item, group);
     }
 
-    /// Splits large groups, and counts nodes.
+    /// Splits large groups.
     pub fn split(&mut self) {
         let mut group = 0;
         while group < self.groups.len() {
-            let count = self.groups[group].children.len();
-            if count > MOST_CHILDREN {
-                let mut length = RUN;
-                while count.div_ceil(length) > MOST_CHILDREN {
-                    length *= RUN;
-                }
-                let children = std::mem::take(&mut self.groups[group].children);
-                for (index, run) in children.chunks(length).enumerate() {
-                    let first = index * length + 1;
-                    let title = format!("part {}–{}", first, first + run.len() - 1);
-                    let part = self.push(group, &title);
-                    for &item in run {
-                        self.add(part, item);
-                    }
-                    self.add(group, Item::Group(part));
-                }
-            }
+            self.divide(group);
             group += 1;
         }
+    }
+
+    fn divide(&mut self, group: usize) {
+        let count = self.groups[group].children.len();
+        if count <= MOST_CHILDREN {
+            return;
+        }
+        let mut length = RUN;
+        while count.div_ceil(length) > MOST_CHILDREN {
+            length *= RUN;
+        }
+        let children = std::mem::take(&mut self.groups[group].children);
+        for (index, run) in children.chunks(length).enumerate() {
+            let first = index * length + 1;
+            let part = self.push(group, &format!("part {first}–{}", first + run.len() - 1));
+            for &item in run {
+                self.add(part, item);
+            }
+            self.add(group, Item::Group(part));
+        }
+    }
+
+    /// Counts the leaves of all groups.
+    pub fn count(&mut self) {
         let mut order = vec![Self::ROOT];
         let mut next = 0;
         while let Some(&group) = order.get(next) {
@@ -116,11 +156,14 @@ impl Tree {
             next += 1;
         }
         for group in order.into_iter().rev() {
-            let nodes = self.groups[group].children.iter().map(|child| match child {
-                Item::Group(child) => self.groups[*child].nodes,
-                _ => 1,
+            let Group { children, noun, .. } = &self.groups[group];
+            let leaves = children.iter().map(|child| match child {
+                Item::Group(child) if self.groups[*child].noun == *noun => self.groups[*child].leaves,
+                Item::Group(_) => 0,
+                Item::Node(_) => 1,
+                Item::Input(_) | Item::Output(_) => usize::from(*noun != NODE),
             });
-            self.groups[group].nodes = nodes.sum();
+            self.groups[group].leaves = leaves.sum();
         }
     }
 
