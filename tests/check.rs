@@ -195,6 +195,20 @@ fn weights_are_checked_against_the_arguments() {
     let bound = run(&["check", &text, "--weights", &weights]);
     let said = String::from_utf8_lossy(&bound.stdout);
     assert!(bound.status.success() && said.contains("inputs     args/0: i32[2, 7] ("), "{said}");
+    let report = |arguments: &[&str]| {
+        let output = run(arguments).stdout;
+        let json: serde_json::Value = serde_json::from_slice(&output).expect("the report is JSON");
+        let file = &json["files"][0];
+        let weights = file["weights"].as_array().expect("a list").iter();
+        let origins: std::collections::BTreeSet<String> =
+            weights.map(|weight| weight["origin"].to_string()).collect();
+        (file["parameters"].as_u64(), origins)
+    };
+    let alone = report(&["check", &text, "--format", "json"]);
+    let with_file = report(&["check", &text, "--weights", &weights, "--format", "json"]);
+    assert_eq!(alone.0, with_file.0);
+    assert!(alone.1.contains("\"argument\"") && !alone.1.contains("\"bound\""), "{alone:?}");
+    assert!(with_file.1.contains("\"bound\"") && !with_file.1.contains("\"argument\""), "{with_file:?}");
     // Another file contains none of them.
     let other = format!("{folder}/io.safetensors");
     let unbound = run(&["check", &text, "--weights", &other]);

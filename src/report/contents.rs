@@ -118,6 +118,25 @@ impl Contents {
         self.weights.splice(0..0, weights);
     }
 
+    /// Takes the signature from a converted module, in which so many of the arguments are bound to weights.
+    pub fn take_converted_signature(&mut self, module: &Module, bound: usize) {
+        let of_arguments = |weight: &&Weight| weight.origin == WeightOrigin::Argument;
+        let before: Vec<Weight> = self.weights.iter().filter(of_arguments).cloned().collect();
+        self.take_signature(module);
+        let left: FxHashSet<&str> =
+            self.weights.iter().filter(of_arguments).map(|weight| weight.tensor.name.as_str()).collect();
+        let gone: Vec<Weight> = before
+            .into_iter()
+            .filter(|weight| !left.contains(weight.tensor.name.as_str()))
+            .map(|weight| Weight { origin: WeightOrigin::Bound, ..weight })
+            .collect();
+        // Arguments that lost their names on the way are not known to be bound.
+        if gone.len() == bound {
+            let arguments = left.len();
+            self.weights.splice(arguments..arguments, gone);
+        }
+    }
+
     /// Adds constants, each named for its line and first user, whose module it belongs to.
     fn add_constants(
         &mut self,

@@ -86,7 +86,8 @@ pub struct FileReport {
     pub inputs: Vec<Tensor>,
     /// The outputs.
     pub outputs: Vec<Tensor>,
-    /// The weights: arguments of a collection of variables, and constants of the text with elements that differ.
+    /// The weights: arguments of a collection of variables, bound or not, and constants of the text with elements that
+    /// differ.
     pub weights: Vec<Weight>,
     /// How many arguments were bound to the tensors of files.
     pub bound: usize,
@@ -158,7 +159,7 @@ pub fn convert<'a>(source: &'a Source, options: &Options) -> (FileReport, Conver
         report.differences.extend(options.float16.then(|| halved(module)).flatten());
         report.verdict = if report.differences.is_empty() { Verdict::Exact } else { Verdict::Approximate };
         // The model's names are better than those of the text, and its complex tensors are real.
-        contents.take_signature(module);
+        contents.take_converted_signature(module, conversion.bound);
     }
     let of_target = [catalog::NoKernel::CODE, catalog::WrongOnTarget::CODE];
     let lowered = diagnostics.errors().all(|error| of_target.contains(&error.code()));

@@ -39,8 +39,10 @@ pub struct Tensor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WeightOrigin {
-    /// It is an argument of the program, and an input of the model unless it is bound.
+    /// It is an argument of the program, and an input of the model.
     Argument,
+    /// It is an argument of the program, and a constant of the model with the tensor of a file.
+    Bound,
     /// It is in the text.
     Constant,
 }

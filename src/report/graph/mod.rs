@@ -14,6 +14,7 @@ mod tree;
 pub use svg::{Picture, Sheet};
 
 use super::contents::Contents;
+use super::tensor::{self, weight_module};
 use crate::diagnostic::PythonFrame;
 use crate::ir::{Definition, FunctionId, Module, OpId, RegionId, ValueId, func, onnx, provenance};
 use crate::pass;
@@ -33,7 +34,7 @@ const DEEPEST: usize = 32;
 pub struct Graph {
     /// The nodes in the order of the model; those of a body follow the node that it belongs to.
     pub nodes: Vec<Node>,
-    /// Names and types of the inputs.
+    /// Names and types of the inputs, without weights.
     inputs: Vec<(String, String)>,
     /// Names and types of the outputs.
     outputs: Vec<(String, String)>,
@@ -153,9 +154,14 @@ impl Builder<'_> {
         let module = self.module;
         let body = module.function(entry).body;
         let Some(block) = module.entry_block(body).map(|block| module.block(block)) else { return };
-        for (index, &argument) in block.arguments.iter().enumerate() {
-            self.items.insert(argument, Item::Input(index));
-            self.graph.inputs.push((self.name(argument), self.ty(argument)));
+        for &argument in &block.arguments {
+            let name = self.name(argument);
+            // A weight that is not bound is drawn no more than one that is.
+            if weight_module(&name.split('/').collect::<Vec<_>>()).is_some() {
+                continue;
+            }
+            self.items.insert(argument, Item::Input(self.graph.inputs.len()));
+            self.graph.inputs.push((name, self.ty(argument)));
         }
         self.region(body, Tree::ROOT, None);
         let results = block.ops.last().map(|&op| module.op(op).operands.as_slice()).unwrap_or_default();
@@ -250,7 +256,7 @@ impl Builder<'_> {
     }
 
     fn ty(&self, value: ValueId) -> String {
-        self.module.tensor(value).map(|ty| super::tensor::spelled(self.module, ty)).unwrap_or_default()
+        self.module.tensor(value).map(|ty| tensor::spelled(self.module, ty)).unwrap_or_default()
     }
 }
 

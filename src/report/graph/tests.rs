@@ -223,6 +223,18 @@ fn many_inputs_are_a_group() {
 }
 
 #[test]
+fn weights_are_not_drawn() {
+    let text = r#"func.func @main(%w: tensor<4xf32> loc("variables['params']['Dense_0']['bias']"), %x: tensor<4xf32> loc("x")) -> tensor<4xf32> {
+  %0 = stablehlo.add %x, %w : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+"#;
+    let graph = graph(text);
+    let ports: Vec<&str> = graph.inputs.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(ports, ["x"]);
+}
+
+#[test]
 fn deep_modules_are_drawn_with_those_above_them() {
     let path: String = (0..20_000).map(|index| format!("m{index}/")).collect();
     let text = format!(

@@ -99,12 +99,13 @@ fn article(file: &str, problem: &Problem) -> String {
         let _ = write!(out, " <span class=\"module\">{}</span>", escape(path, 160));
     }
     out.push_str("</p></header>\n");
+    // The user can change the Python line, and not the text.
+    if let Some(frame) = &problem.frame {
+        python(&mut out, frame, problem.python.as_ref());
+    }
     for part in &problem.quotes {
         let line = part.lines.first().map_or(0, |line| line.number);
         figure(&mut out, part, "text", &format!("line {line}"), None);
-    }
-    if let Some(frame) = &problem.frame {
-        python(&mut out, frame, problem.python.as_ref());
     }
     for note in &problem.notes {
         let _ = writeln!(out, "<p class=\"note\"><b>Note</b> {}</p>", sentence(note, SENTENCE));
