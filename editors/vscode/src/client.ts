@@ -74,7 +74,7 @@ export class Server implements vscode.Disposable {
       {
         documentSelector: ["file", "untitled"].map((scheme) => ({ scheme, language: "mlir" })),
         outputChannel: this.context.log,
-        // A request that a restart interrupts is no news.
+        // A request that a restart interrupts is not worth a message.
         revealOutputChannelOn: RevealOutputChannelOn.Never,
         initializationFailedHandler: () => false,
       },

@@ -68,7 +68,7 @@ class Report {
       { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true },
       { enableScripts: true, enableFindWidget: true, localResourceRoots: [] },
     );
-    this.panel.webview.onDidReceiveMessage((message) => this.reveal(message));
+    this.panel.webview.onDidReceiveMessage((message) => void this.reveal(message));
     this.render();
   }
 
@@ -96,8 +96,19 @@ class Report {
       return;
     }
     const { file } = message;
+    // The path comes from the text, and Windows would send the user's credentials to a host that such a path names.
+    if (typeof file === "string" && /^[\\/]{2}/.test(file)) {
+      void vscode.window.showWarningMessage(`hlo2onnx: ${file} is not on this machine, and was not opened.`);
+      return;
+    }
     const target = typeof file === "string" ? vscode.Uri.file(path.resolve(folderOf(this.text), file)) : this.text;
-    const document = await vscode.workspace.openTextDocument(target);
+    let document;
+    try {
+      document = await vscode.workspace.openTextDocument(target);
+    } catch {
+      void vscode.window.showWarningMessage(`hlo2onnx: ${target.fsPath} cannot be opened.`);
+      return;
+    }
     const { range } = document.lineAt(Math.min(Math.max(message.line, 1), document.lineCount) - 1);
     const editor = vscode.window.visibleTextEditors.find((visible) => visible.document === document);
     // Not over the report, which is in the active column now.
