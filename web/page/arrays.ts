@@ -168,7 +168,7 @@ export async function readArrays(name: string, data: Uint8Array): Promise<NamedA
   if (lower.endsWith(".safetensors")) return readSafetensors(data);
   if (lower.endsWith(".npz")) return readNpz(data);
   if (lower.endsWith(".npy")) return [readNpy(name.replace(/\.npy$/i, ""), data)];
-  if (lower.endsWith(".json")) return readJson(new TextDecoder().decode(data));
+  if (lower.endsWith(".json")) return readJson(new TextDecoder().decode(data), name);
   throw new Error(`${name} is not .npz, .npy, .safetensors or .json.`);
 }
 
@@ -185,16 +185,16 @@ function flatten(value: unknown, name: string, depth: number, dims: number[], ou
   else throw new Error(`${name}: ${JSON.stringify(value)} is not a number.`);
 }
 
-/** Arrays from JSON: an object of nested lists, or of `{"dims": [...], "data": [...]}`. */
-export function readJson(text: string): NamedArray[] {
+/** Arrays from JSON: an object of nested lists, or of `{"dims": [...], "data": [...]}`. Errors begin with `source`. */
+export function readJson(text: string, source: string): NamedArray[] {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new Error(`The typed inputs are not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Error(`${source} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new Error('The typed inputs are no object. Write {"name": [[1, 2]]}.');
+    throw new Error(`${source} must be a JSON object, such as {"x": [[1, 2]]}.`);
   }
   return Object.entries(value).map(([name, item]: [string, unknown]) => {
     const out: number[] = [];

@@ -14,7 +14,7 @@ export function sizeNames(ports: { name: string; dims: (string | number)[] }[]):
   return [...names];
 }
 
-/** The value of an expression, or null if it is none that this page knows. */
+/** The value of an expression, or null if this page does not know its form. */
 function evaluate(text: string, sizes: Record<string, number>): number | null {
   const tokens = text.match(/[A-Za-z_]\w*|\d+|[-+*(),]|\S/g) ?? [];
   let at = 0;

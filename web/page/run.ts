@@ -28,6 +28,11 @@ class Runner {
     });
   }
 
+  /** Ends what runs. A runtime that only waits stays, because it takes long to start. */
+  interrupt(reason: string): void {
+    if (this.waiting.size > 0) this.stop(reason);
+  }
+
   stop(reason: string): void {
     this.worker?.terminate();
     this.worker = null;
@@ -89,6 +94,7 @@ export class RunPanel {
 
   /** Takes the model of a new conversion. */
   show(model: Blob | null, report: FileReport, name: string): void {
+    this.runner.interrupt("The model changed.");
     this.model = model;
     this.report = report;
     this.name = name;
@@ -100,6 +106,7 @@ export class RunPanel {
 
   /** There is no program. */
   clear(): void {
+    this.runner.interrupt("The model changed.");
     this.model = null;
     this.report = null;
     this.go.disabled = true;
@@ -151,15 +158,17 @@ export class RunPanel {
       json: byId<HTMLTextAreaElement>("run-json").value,
       positional: this.report.inputs.map(({ name }) => name).filter((name) => !weights.has(name)),
     };
+    // Another model may come meanwhile, and must not get the numbers of this one.
+    const isCurrent = (): boolean => this.model === request.model;
     this.go.disabled = true;
     this.stop.hidden = false;
     this.output.replaceChildren();
     this.status.textContent = "Starting onnxruntime-web …";
     try {
       const message = await this.runner.ask({ run: request }, (stage) => (this.status.textContent = stage));
-      if ("report" in message) this.showReport(message.report);
+      if ("report" in message && isCurrent()) this.showReport(message.report);
     } catch (error) {
-      this.status.textContent = `The model did not run. ${error instanceof Error ? error.message : String(error)}`;
+      if (isCurrent()) this.status.textContent = `The model did not run. ${error instanceof Error ? error.message : String(error)}`;
     } finally {
       this.go.disabled = this.model === null;
       this.stop.hidden = true;
@@ -229,8 +238,13 @@ export class RunPanel {
   }
 
   private async download(): Promise<void> {
-    const message = await this.runner.ask({ download: true }, () => {});
-    if ("file" in message) save(message.file, `${this.name}.outputs.json`);
+    const { model, name } = this;
+    try {
+      const message = await this.runner.ask({ download: true }, () => {});
+      if ("file" in message) save(message.file, `${name}.outputs.json`);
+    } catch (error) {
+      if (this.model === model) this.status.textContent = `The outputs were not saved. ${error instanceof Error ? error.message : String(error)}`;
+    }
   }
 }
 

@@ -127,7 +127,7 @@ function summary(name: string, type: string, dims: readonly number[], values: Nu
 }
 
 function compare(name: string, values: NumberList, dims: readonly number[], given: NamedArray): Comparison {
-  if (values.length !== given.values.length) {
+  if (dims.length !== given.dims.length || dims.some((size, axis) => size !== given.dims[axis])) {
     return { name, reason: `the file has ${given.dims.join(" × ") || "one number"}, and the model returned ${dims.join(" × ") || "one number"}`, largest: NaN, relative: NaN };
   }
   let [largest, scale] = [0, 0];
@@ -156,7 +156,7 @@ function find(arrays: NamedArray[], used: Set<NamedArray>, name: string, prefix:
 async function given(request: RunRequest): Promise<NamedArray[]> {
   const arrays: NamedArray[] = [];
   for (const file of request.files) arrays.push(...(await readArrays(file.name, new Uint8Array(await file.data.arrayBuffer()))));
-  if (request.json.trim()) arrays.push(...readJson(request.json));
+  if (request.json.trim()) arrays.push(...readJson(request.json, "The typed text"));
   return arrays;
 }
 
@@ -172,7 +172,7 @@ async function run(id: number, request: RunRequest): Promise<RunReport> {
     const feeds: Record<string, Tensor> = {};
     const inputs: RunReport["inputs"] = [];
     session.inputMetadata.forEach((input, index) => {
-      if (!input.isTensor) throw new Error(`The input ${input.name} is no tensor.`);
+      if (!input.isTensor) throw new Error(`The input ${input.name} is not a tensor.`);
       const array = find(arrays, used, input.name, "in", request.positional.indexOf(input.name), true);
       // Each input has numbers of its own, which do not depend on the others' sizes.
       const dims = array?.dims ?? resolve(input.name, [...input.shape], request.sizes);
@@ -195,7 +195,7 @@ async function run(id: number, request: RunRequest): Promise<RunReport> {
     const comparisons: Comparison[] = [];
     session.outputNames.forEach((name, index) => {
       const found = results[name];
-      if (!(found instanceof Tensor)) throw new Error(`The output ${name} is no tensor.`);
+      if (!(found instanceof Tensor)) throw new Error(`The output ${name} is not a tensor.`);
       const values = valuesOf(found);
       last.push({ name, type: found.type, dims: [...found.dims], values });
       outputs.push(summary(name, found.type, found.dims, values));

@@ -20,7 +20,7 @@ export interface RunRequest {
   files: NamedFile[];
   /** Inputs typed as JSON, or "". */
   json: string;
-  /** Names of the inputs that are arguments of the program and no weights, in order: `in.0` is the first of these. */
+  /** Names of the inputs that are arguments of the program and not weights, in order: `in.0` is the first of these. */
   positional: string[];
 }
 

@@ -2,8 +2,7 @@
  * Cuts the markup of a picture into pieces that the page inserts one after the other.
  *
  * A picture of thousands of nodes takes longer to parse than a frame lasts, and only the page's own thread has a parser.
- * The worker therefore cuts it: the picture and its layers are opened as elements of their own, and everything else is
- * complete elements.
+ * The worker therefore cuts it: the picture is opened as an element of its own, and everything else is complete elements.
  */
 
 /** Markup of complete elements, or one element into which the next pieces go, or the end of that element. */
@@ -30,7 +29,7 @@ export function cut(svg: string): Piece[] {
   let start = 0;
   TAG.lastIndex = 0;
   for (let tag = TAG.exec(svg); tag; tag = TAG.exec(svg)) {
-    const [text, slash, name = "", attributes = "", closed] = tag;
+    const [text, slash, name, , closed] = tag;
     const end = tag.index + text.length;
     if (inside > 0) {
       if (slash) inside -= 1;
@@ -41,7 +40,7 @@ export function cut(svg: string): Piece[] {
       pieces.push({ close: true });
     } else if (closed) {
       add(text);
-    } else if (isContainer(name, attributes)) {
+    } else if (name === "svg") {
       flush();
       pieces.push({ open: `${text}</${name}>` });
     } else {
@@ -51,9 +50,4 @@ export function cut(svg: string): Piece[] {
   }
   flush();
   return pieces;
-}
-
-/** The picture, and groups that are no box of it. */
-function isContainer(name: string, attributes: string): boolean {
-  return name === "svg" || (name === "g" && !attributes.includes("class="));
 }

@@ -11,11 +11,16 @@ const fixture = (path) => new Uint8Array(readFileSync(new URL(`../../fixtures/${
 
 test("the pieces of a picture make the picture again", async () => {
   const { cut } = await load("svg_pieces.ts");
-  const node = (index) => `<g class="node" data-node="${index}" aria-label="a > b"><title>x</title><rect width="1"/><text>${"n".repeat(90)}</text></g>`;
+  const node = (index) =>
+    `<g class="node" data-node="${index}" tabindex="0" role="button" aria-label="Add a > b"><title>x</title><rect x="0.0" width="1.0" rx="5"/>` +
+    `<text class="title" x="0.5">Add</text><text class="detail" x="0.5">${"n".repeat(90)}</text></g>`;
   const nodes = (from, to) => Array.from({ length: to - from }, (_, at) => node(from + at)).join("");
   const svg =
-    `<svg class="graph" viewBox="0 0 1 1"><defs><marker id="m"><path d="M0 0"/></marker></defs><g><g class="module open" data-module="A"><rect/></g>${nodes(0, 300)}` +
-    `<g>${nodes(300, 400)}</g><g class="module" data-module="A/C"><g><rect/></g></g></g><path class="edge"/></svg>`;
+    `<svg class="graph" viewBox="0 0 1 1" width="1" height="1" role="group" aria-label="Graph of 400 nodes"><path class="edge" data-from="input 0" data-to="node 0" d="M0.0 0.0L1.0 1.0"/>` +
+    `<g class="port input" data-port="input 0"><rect rx="20"/><text class="title">x</text><text class="detail">f32[2]</text></g>` +
+    `<g class="module open" data-module="A" tabindex="0" role="button" aria-expanded="true" aria-label="A, 400 nodes"><rect rx="7"/><text class="title">A</text></g>` +
+    `${nodes(0, 300)}<path class="edge" data-from="node 1" d="M0.0 0.0L1.0 1.0"/>${nodes(300, 400)}` +
+    `<g class="module" data-module="A/C" tabindex="0" role="button" aria-expanded="false" aria-label="C, 2 nodes"><rect rx="7"/><text class="title">C</text><text class="detail">2 nodes</text></g></svg>`;
   const pieces = cut(svg);
   let made = "";
   const ends = [];
@@ -46,7 +51,7 @@ test("npz, npz with deflate and safetensors hold the same arrays", async () => {
 });
 
 test("npy arrays keep their types, and broken files are refused", async () => {
-  const { readNpy, readNpz, readJson, fromHalf } = await load("arrays.ts");
+  const { readArrays, readNpy, readNpz, readJson, fromHalf } = await load("arrays.ts");
   const npy = (descr, dims, bytes, order = "False") => {
     const header = `{'descr': '${descr}', 'fortran_order': ${order}, 'shape': (${dims.join(", ")}${dims.length === 1 ? "," : ""}), }\n`;
     const head = Buffer.alloc(10);
@@ -64,9 +69,10 @@ test("npy arrays keep their types, and broken files are refused", async () => {
   await assert.rejects(readNpz(new Uint8Array(deflateRawSync("no zip"))), /breaks off/);
   assert.equal(fromHalf(0xfc00), -Infinity);
   assert.equal(fromHalf(1), 2 ** -24);
-  assert.deepEqual(readJson('{"x": [[1, 2], [3, 4]]}')[0].dims, [2, 2]);
-  assert.throws(() => readJson('{"x": [[1, 2], [3]]}'), /different lengths/);
-  assert.throws(() => readJson('{"x": {"dims": [3], "data": [1]}}'), /need 3 numbers/);
+  assert.deepEqual(readJson('{"x": [[1, 2], [3, 4]]}', "The typed text")[0].dims, [2, 2]);
+  assert.throws(() => readJson('{"x": [[1, 2], [3]]}', "The typed text"), /different lengths/);
+  assert.throws(() => readJson('{"x": {"dims": [3], "data": [1]}}', "The typed text"), /need 3 numbers/);
+  await assert.rejects(readArrays("list.json", new TextEncoder().encode("[1]")), /^Error: list\.json must be a JSON object/);
 });
 
 test("sizes of dimensions come from names and expressions", async () => {

@@ -39,7 +39,7 @@ for (const { folder, files, io } of MODELS) {
   });
 }
 
-test("weights that are not bound are inputs, and `in.0` is the first that is no weight", async () => {
+test("weights that are not bound are inputs, and `in.0` is the first that is not a weight", async () => {
   await withPage(state, async (page) => {
     const path = `${FIXTURES}models/mlp/`;
     await open(page, `${path}model.args.mlir`);
