@@ -7,8 +7,10 @@ import type { Piece } from "./svg_pieces";
 /** The compiler stopped while it worked. A new one runs already, and has no program. */
 export class Stopped extends Error {}
 
+/** The worker ended before it answered anything, so that another one would end too. */
+export class NotStarted extends Error {}
+
 interface Waiting {
-  kind: Kind;
   nodes: ModelNode[];
   pieces: Piece[];
   resolve(reply: Replies[Kind]): void;
@@ -17,7 +19,8 @@ interface Waiting {
 }
 
 export class Compiler {
-  private worker: Worker;
+  /** Null if the last worker did not start; the next command tries again. */
+  private worker: Worker | null;
   private next = 0;
   private readonly waiting = new Map<number, Waiting>();
 
@@ -27,22 +30,31 @@ export class Compiler {
   }
 
   private start(): Worker {
+    let hasAnswered = false;
     const worker = new Worker(new URL("./compiler.worker.ts", import.meta.url), { type: "module", name: "compiler" });
-    worker.onmessage = (event: MessageEvent<FromWorker>) => this.receive(event.data);
+    const ended = (reason: string): void => {
+      worker.onmessage = null;
+      worker.terminate();
+      if (worker === this.worker) this.ended(reason, hasAnswered);
+    };
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+      if ("stopped" in data) return ended(data.stopped);
+      hasAnswered ||= "reply" in data;
+      this.receive(data);
+    };
     worker.onerror = (event) => {
       event.preventDefault();
-      if (worker === this.worker) this.restart(event.message || "the browser ended it");
+      ended(event.message || (hasAnswered ? "the browser ended it" : "its script could not be loaded"));
     };
     return worker;
   }
 
-  private receive(message: FromWorker): void {
+  private receive(message: Exclude<FromWorker, { stopped: string }>): void {
     const waiting = this.waiting.get(message.id);
     if (!waiting) return;
     if ("progress" in message) return waiting.progress(message.progress);
     if ("nodes" in message) return void append(waiting.nodes, message.nodes);
     if ("pieces" in message) return void append(waiting.pieces, message.pieces);
-    if ("stopped" in message) return this.restart(message.stopped);
     this.waiting.delete(message.id);
     if ("error" in message) return waiting.reject(new Error(message.error));
     const { reply } = message;
@@ -51,24 +63,23 @@ export class Compiler {
     waiting.resolve(reply);
   }
 
-  private restart(reason: string): void {
-    this.worker.onmessage = null;
-    this.worker.terminate();
+  /** Starts a new worker, unless the one that ended never worked. */
+  private ended(reason: string, hasAnswered: boolean): void {
     const waiting = [...this.waiting.values()];
     this.waiting.clear();
-    this.worker = this.start();
-    for (const { reject } of waiting) reject(new Stopped(reason));
-    this.onStopped(reason);
+    this.worker = hasAnswered ? this.start() : null;
+    for (const { reject } of waiting) reject(hasAnswered ? new Stopped(reason) : new NotStarted(reason));
+    if (hasAnswered) this.onStopped(reason);
   }
 
   ask<K extends Kind>(
     command: Extract<Command, { kind: K }>,
     progress: (progress: Progress) => void = () => {},
   ): Promise<Replies[K]> {
+    const worker = (this.worker ??= this.start());
     const id = this.next++;
     return new Promise<Replies[K]>((resolve, reject) => {
       this.waiting.set(id, {
-        kind: command.kind,
         nodes: [],
         pieces: [],
         // The worker answers each kind of command with its own reply.
@@ -76,7 +87,7 @@ export class Compiler {
         reject,
         progress,
       });
-      this.worker.postMessage({ id, command });
+      worker.postMessage({ id, command });
     });
   }
 }

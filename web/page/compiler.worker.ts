@@ -103,9 +103,10 @@ function convert(id: number, options: Options): Converted {
   return { result, model, milliseconds };
 }
 
-function graph(id: number, opened: string[]): Drawn {
+function graph(id: number, unfolded: string[]): Drawn {
   if (!program) throw new Error("No program is open.");
-  const picture = JSON.parse(program.graph(JSON.stringify(opened))) as Picture;
+  const picture = JSON.parse(program.graph(JSON.stringify(unfolded))) as Picture | null;
+  if (!picture) return { pieces: [], width: 0, height: 0 };
   // Each element can take the focus. The page puts one at a time into the order of the Tab key.
   const pieces = cut(picture.svg.replaceAll('tabindex="0"', 'tabindex="-1"'));
   for (let from = 0; from < pieces.length; from += PIECES) {
@@ -127,7 +128,7 @@ async function answer(id: number, command: Command): Promise<Replies[Kind]> {
     case "convert":
       return convert(id, command.options);
     case "graph":
-      return graph(id, command.opened);
+      return graph(id, command.unfolded);
   }
 }
 

@@ -16,7 +16,9 @@ const DIRECTIONS: Record<string, Direction> = { ArrowUp: "up", ArrowDown: "down"
 
 export interface GraphEvents extends DetailEvents {
   /** Asks the compiler for the picture with these modules unfolded. */
-  draw(opened: string[]): Promise<Drawn>;
+  draw(unfolded: string[]): Promise<Drawn>;
+  /** The picture could not be drawn. */
+  failed(error: unknown): void;
   /** Nodes were selected; shows where they come from. */
   selected(nodes: ModelNode[]): void;
   announce(text: string): void;
@@ -32,7 +34,7 @@ export class GraphPanel {
   private nodes: ModelNode[] = [];
   private report: FileReport | null = null;
   private byLine = new Map<number, number[]>();
-  private opened = new Set<string>();
+  private unfolded = new Set<string>();
   private selection: number[] = [];
   private isStale = false;
   private isFirst = true;
@@ -46,7 +48,7 @@ export class GraphPanel {
     byId("graph-out").addEventListener("click", () => this.view.zoom(1 / 1.3));
     byId("graph-fit").addEventListener("click", () => this.view.fit());
     byId("graph-unfold").addEventListener("click", () => void this.unfoldAll());
-    byId("graph-fold").addEventListener("click", () => void this.setOpened(new Set()));
+    byId("graph-fold").addEventListener("click", () => void this.setUnfolded(new Set()));
   }
 
   /** Takes the nodes of a new conversion. A new program starts with the modules unfolded that the compiler chose. */
@@ -62,7 +64,7 @@ export class GraphPanel {
       else this.byLine.set(line, [index]);
     });
     if (isNew) {
-      this.opened = new Set(unfolded);
+      this.unfolded = new Set(unfolded);
       this.isFirst = true;
     }
     this.search.take(nodes);
@@ -95,8 +97,18 @@ export class GraphPanel {
   async refresh(): Promise<void> {
     if (!this.isStale || !this.events.isVisible()) return;
     this.isStale = false;
-    const isDrawn = await this.view.draw(await this.events.draw([...this.opened]));
-    if (!isDrawn) return;
+    try {
+      const drawn = await this.events.draw([...this.unfolded]);
+      // Without pieces a conversion is still to come, and brings the picture.
+      if (drawn.pieces.length === 0) this.isStale = true;
+      else if (await this.view.draw(drawn)) this.drawn();
+    } catch (error) {
+      this.isStale = true;
+      this.events.failed(error);
+    }
+  }
+
+  private drawn(): void {
     if (this.isFirst) this.view.start();
     this.isFirst = false;
     this.view.apply();
@@ -142,20 +154,20 @@ export class GraphPanel {
 
   private async unfoldTo(index: number): Promise<void> {
     const groups = this.nodes[index]?.groups ?? [];
-    if (groups.some((path) => !this.opened.has(path))) await this.setOpened(new Set([...this.opened, ...groups]));
+    if (groups.some((path) => !this.unfolded.has(path))) await this.setUnfolded(new Set([...this.unfolded, ...groups]));
   }
 
-  private async setOpened(opened: Set<string>, keep?: { path: string; at: { left: number; top: number } }): Promise<void> {
-    this.opened = opened;
+  private async setUnfolded(unfolded: Set<string>, keep?: { path: string; at: { left: number; top: number } }): Promise<void> {
+    this.unfolded = unfolded;
     this.isStale = true;
     const hadFocus = this.canvas.contains(document.activeElement);
     await this.refresh();
     const element = keep && this.view.element(`[data-module="${CSS.escape(keep.path)}"]`);
-    if (!keep || !element) return;
+    if (this.isStale || !keep || !element) return;
     this.view.hold(element, keep.at);
     this.makeReachable(element);
     if (hadFocus) element.focus({ preventScroll: true });
-    const isOpen = opened.has(keep.path);
+    const isOpen = unfolded.has(keep.path);
     this.events.announce(`${keep.path} is ${isOpen ? "unfolded" : "folded"}.`);
   }
 
@@ -170,25 +182,25 @@ export class GraphPanel {
       });
     }
     const modules = [...own].sort(([, a], [, b]) => a.depth - b.depth);
-    const opened = new Set<string>();
+    const unfolded = new Set<string>();
     let drawn = 0;
     for (const [path, { nodes }] of modules) {
       drawn += 1 + nodes;
-      if (drawn > LARGE && opened.size > 0) break;
-      opened.add(path);
+      if (drawn > LARGE && unfolded.size > 0) break;
+      unfolded.add(path);
     }
-    await this.setOpened(opened);
+    await this.setUnfolded(unfolded);
     this.view.fit();
-    if (opened.size < modules.length) {
-      this.events.announce(`${opened.size} of ${counted(modules.length, "module")} are unfolded: the rest would be too much to draw at once. Unfold them one by one.`);
+    if (unfolded.size < modules.length) {
+      this.events.announce(`${unfolded.size} of ${counted(modules.length, "module")} are unfolded: the rest would be too much to draw at once. Unfold them one by one.`);
     }
   }
 
   private toggle(element: SVGGraphicsElement): void {
     const path = element.dataset.module ?? "";
-    const opened = new Set(this.opened);
-    if (!opened.delete(path)) opened.add(path);
-    void this.setOpened(opened, { path, at: this.view.anchor(element) });
+    const unfolded = new Set(this.unfolded);
+    if (!unfolded.delete(path)) unfolded.add(path);
+    void this.setUnfolded(unfolded, { path, at: this.view.anchor(element) });
   }
 
   private click(event: MouseEvent): void {
@@ -228,6 +240,8 @@ export class GraphPanel {
   }
 
   private key(event: KeyboardEvent): void {
+    // With these keys they belong to the browser.
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const target = event.target instanceof Element ? event.target.closest<SVGGraphicsElement>("[data-node], [data-module]") : null;
     if (event.key === "+" || event.key === "=") this.view.zoom(1.3);
     else if (event.key === "-") this.view.zoom(1 / 1.3);

@@ -12,7 +12,7 @@ function edgeName(element: SVGGraphicsElement): string {
   return node !== undefined ? `node ${node}` : `module ${module}`;
 }
 
-/** The box that edges know under a name; ports are no boxes, because nothing can be done with them. */
+/** The box that edges know under a name; ports are not among them, because nothing can be done with them. */
 function named(view: GraphView, name: string): SVGGraphicsElement | null {
   const [kind, ...rest] = name.split(" ");
   if (kind !== "node" && kind !== "module") return null;

@@ -34,7 +34,7 @@ export class GraphView {
     for (const end of ["pointerup", "pointercancel", "pointerleave"] as const) {
       host.addEventListener(end, (event) => this.pointers.delete(event.pointerId));
     }
-    // A click at the end of a drag is none.
+    // A click at the end of a drag is not a click.
     host.addEventListener(
       "click",
       (event) => {
@@ -90,10 +90,6 @@ export class GraphView {
     this.host.replaceChildren();
   }
 
-  get root(): SVGSVGElement | null {
-    return this.svg;
-  }
-
   element(selector: string): SVGGraphicsElement | null {
     return this.svg?.querySelector<SVGGraphicsElement>(selector) ?? null;
   }
@@ -131,7 +127,6 @@ export class GraphView {
     const y = this.size.height * scale + 24 < height ? this.size.height / 2 : height / scale / 2 - 12;
     this.center(this.size.width / 2, y, scale);
   }
-
 
   /** Zooms around a point of the screen, or around the middle. */
   zoom(factor: number, clientX?: number, clientY?: number): void {

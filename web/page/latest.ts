@@ -13,10 +13,6 @@ export class Latest {
     return this.running;
   }
 
-  get isWaiting(): boolean {
-    return this.again;
-  }
-
   private async loop(): Promise<void> {
     try {
       while (this.again) {
@@ -29,13 +25,15 @@ export class Latest {
   }
 }
 
-/** A function that runs once no call has come for a while. */
-export function debounced(milliseconds: number, run: () => void): () => void {
+/** A function that runs once no call has come for a while. `cancel` forgets the calls that came. */
+export function debounced(milliseconds: number, run: () => void): (() => void) & { cancel(): void } {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  return () => {
-    clearTimeout(timer);
+  const cancel = (): void => clearTimeout(timer);
+  const call = (): void => {
+    cancel();
     timer = setTimeout(run, milliseconds);
   };
+  return Object.assign(call, { cancel });
 }
 
 /** Lets the browser draw and take input before the work goes on. */

@@ -1,7 +1,7 @@
 /** The page: holds what is open, asks the compiler, and gives its answers to the panels. */
 
 import "./styles.css";
-import { Compiler, Stopped } from "./compiler";
+import { Compiler, NotStarted, Stopped } from "./compiler";
 import { showContents } from "./contents";
 import { clearDifference, showDifference } from "./difference";
 import { byId } from "./dom";
@@ -14,7 +14,7 @@ import { Latest, breathe, debounced } from "./latest";
 import { opOfLine } from "./mlir";
 import { OptionsForm } from "./options";
 import { ProblemList } from "./problems";
-import type { NamedFile, Progress } from "./protocol";
+import type { Converted, Drawn, NamedFile, Progress } from "./protocol";
 import { PythonSources, quotePython } from "./python";
 import type { ModelNode, Pane, Problem, Result } from "./result";
 import { RunPanel, save } from "./run";
@@ -41,12 +41,16 @@ class App {
   private readonly options = new OptionsForm(() => this.need("convert"));
   private readonly runPanel = new RunPanel();
   private readonly work = new Latest(() => this.convert());
+  private readonly edits = debounced(PAUSE, () => this.edited());
 
   private program: NamedFile | null = null;
   private weights: File[] = [];
   private weightProblems: Problem[] = [];
+  /** What the editor shows, or null while it does not show the program. */
   private pane: Pane | null = null;
   private needed: Need = "nothing";
+  /** The worker does not have the program: it died, or could not read it. */
+  private isLost = false;
   /** The text comes from the editor, so that the editor must not be filled again. */
   private isEdit = false;
   private isNew = false;
@@ -55,7 +59,7 @@ class App {
 
   constructor() {
     this.editor = new Editor(byId("editor"), {
-      edited: debounced(PAUSE, () => this.edited()),
+      edited: () => this.edits(),
       line: (line, text) => this.lineChosen(line, text),
     });
     this.problems = new ProblemList(this.python, {
@@ -68,7 +72,8 @@ class App {
       text: (line) => this.editor.lineText(line),
     });
     this.graph = new GraphPanel({
-      draw: (opened) => this.compiler.ask({ kind: "graph", opened }),
+      draw: (unfolded) => this.draw(unfolded),
+      failed: (error) => this.graphFailed(error),
       selected: (nodes) => this.nodesSelected(nodes),
       announce,
       isVisible: () => this.tabs.current === "graph",
@@ -100,24 +105,26 @@ class App {
   private async example(example: Example): Promise<void> {
     status(`Loading the ${example.name} …`);
     try {
-      await this.take(await fetchExample(example), true);
+      await this.take(await fetchExample(example));
     } catch (error) {
       failure(`The ${example.name} could not be read.`, error);
     }
   }
 
   /** Takes files of any kinds. A new program replaces the one that is open, and its weights. */
-  private async take(files: File[], isWhole = false): Promise<void> {
+  private async take(files: File[]): Promise<void> {
     const { programs, weights, python } = sortFiles(files);
     for (const file of python) await this.python.add(file);
     const [program] = programs;
     if (program) {
-      if (isWhole || weights.length) this.weights = [];
       this.program = { name: program.name, data: program };
       this.weights = weights;
       this.isEdit = false;
       this.isNew = true;
       this.last = null;
+      // Until the new program is read the editor has the old one, whose edits must not replace it.
+      this.edits.cancel();
+      this.pane = null;
       byId("start").hidden = true;
       byId("workspace").hidden = false;
       byId("top-actions").hidden = false;
@@ -157,32 +164,39 @@ class App {
 
   /** Does what is needed, in order. It stops where something newer has come. */
   private async convert(): Promise<void> {
-    const { needed, program } = this;
+    const { program } = this;
+    if (!program || this.needed === "nothing") return;
+    const needed = this.isLost ? "load" : this.needed;
     this.needed = "nothing";
-    if (!program || needed === "nothing") return;
+    let converted: Converted;
     const version = this.editor.version;
     const slow = setTimeout(() => status(`Converting ${program.name} …`), 200);
     try {
-      if (needed === "load") await this.load(program);
-      else if (needed === "weights") this.weightProblems = await this.compiler.ask({ kind: "weights", weights: this.named() }, this.tell);
+      if (needed === "load" && !(await this.load(program))) return;
+      if (needed === "weights") this.weightProblems = await this.compiler.ask({ kind: "weights", weights: this.named() }, this.tell);
       if (this.isNeeded("load")) return;
-      const converted = await this.compiler.ask({ kind: "convert", options: this.options.value() });
+      converted = await this.compiler.ask({ kind: "convert", options: this.options.value() });
       // Places of an older text would be wrong in a newer one, whose own result comes.
       if (this.isNeeded("load") || (this.isEdit && version !== this.editor.version)) return;
-      clearTimeout(slow);
-      await this.show(converted.result, converted.model, converted.milliseconds);
     } catch (error) {
       if (error instanceof Stopped) return;
       this.clear(program.name);
-      failure(`${program.name} could not be read.`, error);
+      failure(error instanceof NotStarted ? "The compiler did not start." : `${program.name} could not be read.`, error);
+      return;
     } finally {
       clearTimeout(slow);
       progress(null);
+    }
+    try {
+      await this.show(converted.result, converted.model, converted.milliseconds);
+    } catch (error) {
+      failure("The result could not be shown.", error);
     }
   }
 
   /** Shows nothing of the program before, which would look like the one that could not be read. */
   private clear(name: string): void {
+    this.isLost = true;
     this.model = null;
     this.last = null;
     this.pane = null;
@@ -190,7 +204,7 @@ class App {
     byId<HTMLButtonElement>("download").disabled = true;
     showUnread(baseName(name));
     this.editor.open("", true);
-    this.problems.show([]);
+    this.problems.show([], {}, true);
     this.tabs.badge("problems", "");
     for (const id of ["ops", "modules", "tensors"]) byId(id).replaceChildren();
     clearDifference();
@@ -204,12 +218,19 @@ class App {
     return this.weights.map((file) => ({ name: file.name, data: file }));
   }
 
-  private async load(program: NamedFile): Promise<void> {
+  /** Reads the program and shows its text. False if something newer has come meanwhile. */
+  private async load(program: NamedFile): Promise<boolean> {
+    const { version } = this.editor;
     const { pane, weightProblems } = await this.compiler.ask({ kind: "load", program, weights: this.named() }, this.tell);
-    this.weightProblems = weightProblems;
-    // A long literal in an edited text is shortened too; the places are then those of the shortened text.
+    this.isLost = false;
     await breathe();
-    if (!this.isEdit || pane.elided) {
+    // A text that was edited meanwhile must not be replaced, and is read after the next pause.
+    if (this.program !== program || (this.pane !== null && version !== this.editor.version)) return false;
+    this.weightProblems = weightProblems;
+    // A long literal in an edited text is shortened too; the places are then those of the shortened text. A program that
+    // is only read again, because the compiler died, is shown already.
+    const isShown = this.pane !== null && (this.isEdit ? !pane.elided : pane.text === this.pane.text);
+    if (!isShown) {
       this.editor.open(pane.text, pane.elided || pane.disassembled);
       this.isEdit = false;
     }
@@ -220,6 +241,7 @@ class App {
       ? "The program is in bytecode. This is its text, which cannot be edited."
       : "Long literals are shortened here, so the text cannot be edited.";
     byId("text-name").textContent = baseName(program.name);
+    return true;
   }
 
   private async show(result: Result, model: Blob | null, took: number): Promise<void> {
@@ -232,6 +254,7 @@ class App {
     this.tabs.badge("options", "");
     result.problems = [...this.weightProblems, ...result.problems];
     const { report, problems, nodes } = result;
+    const { isNew } = this;
     this.model = model;
     const name = baseName(this.program?.name ?? "model");
     showSummary(name, result, took);
@@ -240,7 +263,7 @@ class App {
     await breathe();
     this.editor.mark(problems);
     await breathe();
-    this.problems.show(problems);
+    this.problems.show(problems, result.explanations, isNew);
     this.tabs.badge("problems", problems.length ? String(problems.length) : "");
     await breathe();
     showContents(report, { find: (words) => void this.graph.find(words) });
@@ -250,7 +273,6 @@ class App {
     await breathe();
     const change = this.last ? showDifference(this.last, result) : "";
     if (!this.last) clearDifference();
-    const isNew = this.isNew;
     if (isNew) this.showBeginning(problems);
     this.last = result;
     this.isNew = false;
@@ -272,11 +294,21 @@ class App {
 
   /** The worker died. The files are still with the browser, so that they can be read again. */
   private stopped(reason: string): void {
+    this.isLost = true;
     this.model = null;
     byId<HTMLButtonElement>("download").disabled = true;
     byId("again").hidden = this.program === null;
     failure("The compiler stopped, and was started again.", new Error(`${reason}. If the file is large, it may need more memory than this browser gives. Your file is unchanged: press “Convert again”, or open another.`));
     void this.start(false);
+  }
+
+  private draw(unfolded: string[]): Promise<Drawn> {
+    // A message says already that the compiler stopped, and what to do.
+    return this.isLost ? Promise.reject(new Stopped("The compiler stopped.")) : this.compiler.ask({ kind: "graph", unfolded });
+  }
+
+  private graphFailed(error: unknown): void {
+    if (!(error instanceof Stopped)) failure("The graph could not be drawn.", error);
   }
 
   private showText(show: () => void): void {

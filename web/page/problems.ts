@@ -7,6 +7,8 @@ import { counted, grouped } from "./words";
 
 /** Problems that are shown at once; a button shows as many more. */
 const PART = 50;
+/** Problems from which on there are tools to filter them. */
+const TOOLS = 2;
 const SEVERITIES: Severity[] = ["error", "warning", "advice"];
 
 /** Options of the command line, the fields of this page for them, and the names of these. */
@@ -35,6 +37,7 @@ export interface ProblemEvents {
 
 export class ProblemList {
   private problems: Problem[] = [];
+  private explanations: Record<string, string> = {};
   private shown = PART;
   private readonly hidden = new Set<Severity>();
   private words: string[] = [];
@@ -52,8 +55,16 @@ export class ProblemList {
     });
   }
 
-  show(problems: Problem[]): void {
+  /** Shows the problems, with the pages of their codes. The filters stay for a program that was only edited. */
+  show(problems: Problem[], explanations: Record<string, string>, isNew: boolean): void {
     this.problems = problems;
+    this.explanations = explanations;
+    this.python.setPaths(problems.flatMap(({ python }) => python?.file ?? []));
+    if (isNew) {
+      this.hidden.clear();
+      this.words = [];
+      this.search.value = "";
+    }
     this.shown = PART;
     this.drawFilters();
     this.draw();
@@ -79,10 +90,12 @@ export class ProblemList {
       return [el("label", { class: `chip ${severity}` }, box, el("span", {}, `${words} `, el("b", { text: String(count) })))];
     });
     this.filters.replaceChildren(el("legend", { text: "Show" }), ...boxes);
-    byId("problem-tools").hidden = this.problems.length < 2;
+    byId("problem-tools").hidden = this.problems.length < TOOLS;
   }
 
   private fits(problem: Problem): boolean {
+    // Nobody could change a filter that is not shown.
+    if (this.problems.length < TOOLS) return true;
     if (this.hidden.has(problem.severity)) return false;
     if (this.words.length === 0) return true;
     const { code, title, message, help, modulePath, python } = problem;
@@ -112,7 +125,7 @@ export class ProblemList {
   private drawMissing(): void {
     const files = new Set<string>();
     for (const { python } of this.problems) {
-      if (python && !this.python.has(python.file)) files.add(python.file.split(/[\\/]/).pop() ?? python.file);
+      if (python && this.python.isMissing(python.file)) files.add(python.file.split(/[\\/]/).pop() ?? python.file);
     }
     this.missing.hidden = files.size === 0;
     const names = [...files].slice(0, 3).flatMap((file, index) => [index > 0 ? ", " : "", el("code", { text: file })]);
@@ -120,7 +133,7 @@ export class ProblemList {
   }
 
   private article(problem: Problem): HTMLElement {
-    const { severity, code, message, help, notes, python, modulePath, count, explanation } = problem;
+    const { severity, code, message, help, notes, python, modulePath, count } = problem;
     const first = problem.places[0];
     const chip = el("p", { class: "code" }, el("span", { class: "severity", text: severity }), el("span", { text: code }));
     const article = el("article", { class: `problem ${severity}` }, chip);
@@ -137,6 +150,8 @@ export class ProblemList {
     if (modulePath) article.append(el("p", { class: "where" }, el("span", { class: "module", text: modulePath })));
     if (first && first.line > 0) article.append(this.quote(first, problem.places.slice(1)));
     if (count > 1) article.append(this.repeats(problem));
+    // Problems of files of weights have codes without a page.
+    const explanation = this.explanations[code];
     if (explanation) article.append(this.manual(code, explanation));
     return article;
   }

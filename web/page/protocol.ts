@@ -15,7 +15,7 @@ export type Command =
   | { kind: "load"; program: NamedFile; weights: NamedFile[] }
   | { kind: "weights"; weights: NamedFile[] }
   | { kind: "convert"; options: Options }
-  | { kind: "graph"; opened: string[] };
+  | { kind: "graph"; unfolded: string[] };
 
 export interface Started {
   version: string;
@@ -35,6 +35,7 @@ export interface Converted {
   milliseconds: number;
 }
 
+/** The picture, which has no pieces if there is no model. */
 export interface Drawn {
   pieces: Piece[];
   width: number;

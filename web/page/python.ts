@@ -6,26 +6,37 @@ import { baseName } from "./words";
 
 export class PythonSources {
   private readonly lines = new Map<string, string[]>();
+  private ambiguous = new Set<string>();
+
+  /** Takes the paths that the problems name. A given file has no folder, so that two paths of one name cannot be told apart. */
+  setPaths(paths: Iterable<string>): void {
+    const known = new Map<string, string>();
+    this.ambiguous = new Set();
+    for (const path of paths) {
+      const name = baseName(path);
+      if ((known.get(name) ?? path) !== path) this.ambiguous.add(name);
+      known.set(name, path);
+    }
+  }
 
   async add(file: File): Promise<void> {
     this.lines.set(baseName(file.name), (await file.text()).split(/\r\n|\r|\n/));
   }
 
-  has(path: string): boolean {
-    return this.lines.has(baseName(path));
+  /** Whether the file would be quoted if it was given. */
+  isMissing(path: string): boolean {
+    const name = baseName(path);
+    return !this.lines.has(name) && !this.ambiguous.has(name);
   }
 
-  /** The numbered lines around a line of a file, or null if the file was not given or has no such line. */
+  /** The numbered lines around a line of a file, or null if the file was not given, has no such line, or may be another one. */
   around(path: string, line: number, context: number): { number: number; text: string }[] | null {
-    const lines = this.lines.get(baseName(path));
+    const name = baseName(path);
+    const lines = this.ambiguous.has(name) ? undefined : this.lines.get(name);
     if (!lines || line < 1 || line > lines.length) return null;
     const from = Math.max(1, line - context);
     const to = Math.min(lines.length, line + context);
     return lines.slice(from - 1, to).map((text, index) => ({ number: from + index, text }));
-  }
-
-  clear(): void {
-    this.lines.clear();
   }
 }
 

@@ -113,8 +113,6 @@ export interface Problem {
   notes: string[];
   modulePath: string | null;
   python: PythonPlace | null;
-  /** The manual page of the code, as HTML of the compiler's own. */
-  explanation: string;
   count: number;
   places: Place[];
   lines: number[];
@@ -139,6 +137,8 @@ export interface Result {
   optionProblem?: string;
   report: FileReport;
   problems: Problem[];
+  /** The manual pages of the codes, as HTML of the compiler's own. */
+  explanations: Record<string, string>;
   nodes: ModelNode[];
   /** What the picture shows unfolded at first. */
   unfolded: string[];

@@ -5,7 +5,7 @@ import type { Progress } from "./protocol";
 import type { Result } from "./result";
 import { bytes, grouped, milliseconds, verdictWords } from "./words";
 
-/** Tells what goes on, to eyes and to screen readers. */
+/** Shows what goes on, and tells screen readers. */
 export function status(text: string): void {
   byId("status").textContent = text;
   byId("failure").hidden = true;
@@ -34,7 +34,7 @@ export function progress(told: Progress | null): void {
   byId("status").textContent = `Reading ${told.file}: ${bytes(told.done)} of ${bytes(told.total)}`;
 }
 
-/** The top for a file that is no program. */
+/** The top for a file that is not a program. */
 export function showUnread(name: string): void {
   byId("top").className = "top open refused";
   byId("title").textContent = "Could not be read";

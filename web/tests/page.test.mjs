@@ -171,7 +171,7 @@ test("weights come later, compressed programs open, and bytecode is shown as tex
   });
 });
 
-test("a file that is no program is named, and leaves nothing of the one before", async () => {
+test("a file that is not a program is named, and leaves nothing of the one before", async () => {
   await withPage(state, async (page) => {
     await demo(page);
     await open(page, { name: "picture.png", mimeType: "image/png", buffer: Buffer.from("89504e470d0a1a0a0000000d49484452", "hex") });
