@@ -202,6 +202,22 @@ test("dropped files are opened, and the text of the editor stays", async () => {
   });
 });
 
+test("a file that is opened right after a key is not replaced by the text before", async () => {
+  await withPage(state, async (page) => {
+    const text = "func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {\n  %0 = stablehlo.tanh %x : tensor<4xf32>\n  return %0 : tensor<4xf32>\n}\n";
+    const file = (name, buffer) => ({ name, mimeType: "text/plain", buffer: Buffer.from(buffer) });
+    await open(page, file("tanh.mlir", text));
+    await page.locator("#editor .cm-line", { hasText: "stablehlo.tanh" }).click();
+    await page.keyboard.type(" ");
+    await open(page, file("sqrt.mlir", text.replace("tanh", "sqrt")));
+    // As long as an edit waits, and longer.
+    await page.waitForTimeout(600);
+    assert.equal(await page.locator("#file-name").textContent(), "sqrt.mlir");
+    assert.match(await page.locator("#editor .cm-content").textContent(), /stablehlo\.sqrt/);
+    assert.match(await page.locator("#ops").textContent(), /Sqrt/);
+  });
+});
+
 test("a Python file makes the problems quote its lines", async () => {
   await withPage(state, async (page) => {
     await open(page, `${EXAMPLES}faulty.mlir`);
@@ -252,6 +268,42 @@ test("the compiler dies, and the page goes on", async () => {
     assert.equal(await page.locator("#failure").isHidden(), true);
     assert.equal(await page.locator("#download").isDisabled(), false);
   });
+});
+
+test("an option that changes after the compiler died reads the program again", async () => {
+  await withPage(state, async (page) => {
+    await demo(page);
+    const worker = page.workers().find((candidate) => /compiler/.test(candidate.url()));
+    await worker.evaluate(() => void setTimeout(() => { throw new Error("out of memory"); }));
+    await page.waitForSelector("#failure:not([hidden])");
+    // The picture stays, but nothing can draw another one.
+    await page.click("#graph-fold");
+    await page.click("#tab-options");
+    await page.check("#option-strict-nan");
+    await page.waitForFunction(() => /^Converted again/.test(document.getElementById("status").textContent));
+    assert.equal(await page.locator("#title").textContent(), "Converts exactly");
+    await page.click("#tab-graph");
+    await page.waitForFunction(() => !document.querySelector("#graph-canvas .module.open"));
+  });
+});
+
+test("a compiler whose script cannot be loaded is reported once", async () => {
+  await withPage(
+    state,
+    async (page) => {
+      let requests = 0;
+      await page.route(/compiler\.worker/, (route) => {
+        requests += 1;
+        return route.fulfill({ status: 404, body: "" });
+      });
+      await page.reload();
+      await page.waitForSelector("#failure:not([hidden])");
+      assert.match(await page.locator("#failure").textContent(), /The compiler did not start/);
+      await page.waitForTimeout(300);
+      assert.equal(requests, 1);
+    },
+    { allowed: (message) => /404/.test(message) },
+  );
 });
 
 test("the theme can be chosen and is kept", async () => {
