@@ -108,6 +108,21 @@ test("the list leads to the line, and the text has the marks", async () => {
   });
 });
 
+test("a filter ends with its program", async () => {
+  await withPage(state, async (page) => {
+    await page.click("#faulty");
+    await page.waitForSelector("#problem-list .problem.error");
+    await page.locator("#problem-filters .chip.error input").uncheck();
+    await page.fill("#problem-search", "pool");
+    assert.equal(await page.locator("#problem-list .problem.error").count(), 0);
+    const text = "func.func @main(%x: tensor<2xf32>) -> tensor<2xf32> {\n  %0 = stablehlo.add %x, : tensor<2xf32>\n  return %0 : tensor<2xf32>\n}\n";
+    await open(page, { name: "one.mlir", mimeType: "text/plain", buffer: Buffer.from(text) });
+    assert.equal(await page.locator("#problem-tools").isHidden(), true);
+    assert.equal(await page.locator("#problem-list .problem.error").count(), 1);
+    assert.equal(await page.locator("#problem-found").textContent(), "");
+  });
+});
+
 test("a problem leads with its Python line and quotes it", async () => {
   await withPage(state, async (page) => {
     await page.click("#faulty");

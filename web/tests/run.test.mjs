@@ -68,6 +68,24 @@ test("random inputs of chosen sizes, the same for the same seed", async () => {
   });
 });
 
+test("a new model ends the run of the one before, and another shape is not compared", async () => {
+  await withPage(state, async (page) => {
+    await open(page, [`${FIXTURES}models/demo/model.debug.mlir`]);
+    await page.click("#tab-run");
+    await page.click("#run-go");
+    const text = "func.func @main(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {\n  %0 = stablehlo.add %x, %x : tensor<2x3xf32>\n  return %0 : tensor<2x3xf32>\n}\n";
+    await open(page, { name: "double.mlir", mimeType: "text/plain", buffer: Buffer.from(text) });
+    await page.click("#tab-run");
+    assert.equal(await page.locator("#run-stop").isHidden(), true);
+    assert.equal(await page.locator("#run-status").textContent(), "");
+    assert.equal(await page.locator("#run-output").textContent(), "");
+    await page.click("#run-form summary");
+    await page.fill("#run-json", '{"in.0": [[1, 2, 3], [4, 5, 6]], "out.0": [[2, 4], [6, 8], [10, 12]]}');
+    assert.match(await run(page), /another shape/);
+    assert.match(await page.locator("#run-output").textContent(), /the file has 3 × 2, and the model returned 2 × 3/);
+  });
+});
+
 test("typed inputs, and inputs that do not fit", async () => {
   await withPage(state, async (page) => {
     const text = "func.func @main(%x: tensor<2x2xf32>) -> tensor<2x2xf32> {\n  %0 = stablehlo.add %x, %x : tensor<2x2xf32>\n  return %0 : tensor<2x2xf32>\n}\n";
