@@ -202,19 +202,50 @@ test("dropped files are opened, and the text of the editor stays", async () => {
   });
 });
 
-test("a file that is opened right after a key is not replaced by the text before", async () => {
+const TANH = "func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {\n  %0 = stablehlo.tanh %x : tensor<4xf32>\n  return %0 : tensor<4xf32>\n}\n";
+const file = (name, text) => ({ name, mimeType: "text/plain", buffer: Buffer.from(text) });
+
+/** Keeps the compiler busy for longer than an edit waits. */
+async function occupy(page) {
+  const worker = page.workers().find((candidate) => /compiler/.test(candidate.url()));
+  await worker.evaluate(() => {
+    setTimeout(() => {
+      const end = performance.now() + 1500;
+      while (performance.now() < end);
+    });
+  });
+}
+
+test("a file that is opened during an edit is not replaced by the text before", async () => {
   await withPage(state, async (page) => {
-    const text = "func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {\n  %0 = stablehlo.tanh %x : tensor<4xf32>\n  return %0 : tensor<4xf32>\n}\n";
-    const file = (name, buffer) => ({ name, mimeType: "text/plain", buffer: Buffer.from(buffer) });
-    await open(page, file("tanh.mlir", text));
+    await open(page, file("tanh.mlir", TANH));
     await page.locator("#editor .cm-line", { hasText: "stablehlo.tanh" }).click();
+    await occupy(page);
+    await page.evaluate(() => (document.getElementById("status").textContent = ""));
     await page.keyboard.type(" ");
-    await open(page, file("sqrt.mlir", text.replace("tanh", "sqrt")));
+    await page.setInputFiles("#choose", file("sqrt.mlir", TANH.replace("tanh", "sqrt")));
+    await page.keyboard.type(" ");
+    await converted(page);
     // As long as an edit waits, and longer.
     await page.waitForTimeout(600);
     assert.equal(await page.locator("#file-name").textContent(), "sqrt.mlir");
     assert.match(await page.locator("#editor .cm-content").textContent(), /stablehlo\.sqrt/);
     assert.match(await page.locator("#ops").textContent(), /Sqrt/);
+  });
+});
+
+test("what is typed while a text with a long literal is read stays", async () => {
+  await withPage(state, async (page) => {
+    await open(page, file("tanh.mlir", TANH));
+    await page.locator("#editor .cm-line", { hasText: "stablehlo.tanh" }).click();
+    await page.keyboard.press("End");
+    await occupy(page);
+    await page.keyboard.insertText(`\n  %c = stablehlo.constant dense<"0x${"3F800000".repeat(100)}"> : tensor<100xf32>`);
+    // The answer comes before this edit has waited long enough.
+    await page.waitForTimeout(1300);
+    await page.keyboard.insertText(" // typed");
+    await page.waitForSelector("#text-note:not([hidden])");
+    assert.match(await page.locator("#editor .cm-content").textContent(), /\/\/ typed/);
   });
 });
 
