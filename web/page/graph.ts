@@ -7,7 +7,7 @@ import { GraphView } from "./graph_view";
 import { GraphSearch } from "./graph_search";
 import { parsePlace, placeWords } from "./python";
 import type { Drawn } from "./protocol";
-import type { FileReport, ModelNode, Result } from "./result";
+import type { ModelNode, Result } from "./result";
 import { counted } from "./words";
 
 /** Nodes that one press of a button unfolds. */
@@ -32,12 +32,14 @@ export class GraphPanel {
   private readonly search: GraphSearch;
   private readonly empty = byId("graph-empty");
   private nodes: ModelNode[] = [];
-  private report: FileReport | null = null;
   private byLine = new Map<number, number[]>();
   private unfolded = new Set<string>();
   private selection: number[] = [];
   private isStale = false;
+  /** The next picture is shown from its top. */
   private isFirst = true;
+  /** The picture came while there was no room to show it in. */
+  private isUnplaced = false;
 
   constructor(private readonly events: GraphEvents) {
     this.search = new GraphSearch((index) => void this.go(index));
@@ -52,9 +54,8 @@ export class GraphPanel {
   }
 
   /** Takes the nodes of a new conversion. A new program starts with the modules unfolded that the compiler chose. */
-  async show({ nodes, report, unfolded }: Result, isNew: boolean): Promise<void> {
+  async show({ nodes, unfolded }: Result, isNew: boolean): Promise<void> {
     this.nodes = nodes;
-    this.report = report;
     this.selection = [];
     this.byLine = new Map();
     nodes.forEach(({ line }, index) => {
@@ -70,7 +71,7 @@ export class GraphPanel {
     this.search.take(nodes);
     this.empty.hidden = nodes.length > 0;
     byId("graph-tools").hidden = nodes.length === 0;
-    showDetails([], this.nodes, report, this.events);
+    showDetails([], this.nodes, this.events);
     this.isStale = true;
     if (nodes.length === 0) {
       this.isStale = false;
@@ -82,7 +83,6 @@ export class GraphPanel {
   /** There is no program. */
   clear(): void {
     this.nodes = [];
-    this.report = null;
     this.selection = [];
     this.byLine = new Map();
     this.search.take([]);
@@ -93,23 +93,29 @@ export class GraphPanel {
     byId("graph-details").hidden = true;
   }
 
-  /** Draws if the panel is visible and the picture is old. */
-  async refresh(): Promise<void> {
-    if (!this.isStale || !this.events.isVisible()) return;
+  /** Draws if the panel is visible and the picture is old. `isHeld` if the caller then moves the view itself. */
+  async refresh(isHeld = false): Promise<void> {
+    if (!this.events.isVisible()) return;
+    if (!this.isStale) {
+      // The panel was hidden while its picture came.
+      if (this.isUnplaced) this.isUnplaced = !this.view.start();
+      return;
+    }
     this.isStale = false;
     try {
       const drawn = await this.events.draw([...this.unfolded]);
       // Without pieces a conversion is still to come, and brings the picture.
       if (drawn.pieces.length === 0) this.isStale = true;
-      else if (await this.view.draw(drawn)) this.drawn();
+      else if (await this.view.draw(drawn)) this.drawn(isHeld);
     } catch (error) {
       this.isStale = true;
       this.events.failed(error);
     }
   }
 
-  private drawn(): void {
-    if (this.isFirst) this.view.start();
+  private drawn(isHeld: boolean): void {
+    this.view.apply();
+    if (this.isFirst || this.isUnplaced || (!isHeld && this.view.isAstray())) this.isUnplaced = !this.view.start();
     this.isFirst = false;
     this.view.apply();
     this.mark();
@@ -125,7 +131,7 @@ export class GraphPanel {
   selectQuietly(indices: number[]): void {
     this.selection = indices;
     this.mark();
-    if (this.report) showDetails(indices, this.nodes, this.report, this.events);
+    showDetails(indices, this.nodes, this.events);
     const element = this.elementOf(indices[0] ?? -1);
     if (element && this.events.isVisible()) this.view.reveal(element);
   }
@@ -154,14 +160,14 @@ export class GraphPanel {
 
   private async unfoldTo(index: number): Promise<void> {
     const groups = this.nodes[index]?.groups ?? [];
-    if (groups.some((path) => !this.unfolded.has(path))) await this.setUnfolded(new Set([...this.unfolded, ...groups]));
+    if (groups.some((path) => !this.unfolded.has(path))) await this.setUnfolded(new Set([...this.unfolded, ...groups]), null, true);
   }
 
-  private async setUnfolded(unfolded: Set<string>, keep?: { path: string; at: { left: number; top: number } }): Promise<void> {
+  private async setUnfolded(unfolded: Set<string>, keep: { path: string; at: { left: number; top: number } } | null = null, isHeld = keep !== null): Promise<void> {
     this.unfolded = unfolded;
     this.isStale = true;
     const hadFocus = this.canvas.contains(document.activeElement);
-    await this.refresh();
+    await this.refresh(isHeld);
     const element = keep && this.view.element(`[data-module="${CSS.escape(keep.path)}"]`);
     if (this.isStale || !keep || !element) return;
     this.view.hold(element, keep.at);
@@ -230,7 +236,7 @@ export class GraphPanel {
 
   private selected(): void {
     const nodes = this.selection.flatMap((index) => this.nodes[index] ?? []);
-    if (this.report) showDetails(this.selection, this.nodes, this.report, this.events);
+    showDetails(this.selection, this.nodes, this.events);
     this.events.selected(nodes);
     const [node] = nodes;
     if (!node) return;

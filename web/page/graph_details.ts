@@ -2,7 +2,7 @@
 
 import { button, byId, el } from "./dom";
 import { parsePlace, placeWords } from "./python";
-import type { FileReport, ModelNode, PythonPlace } from "./result";
+import type { ModelNode, PythonPlace } from "./result";
 import { counted, grouped } from "./words";
 
 export interface DetailEvents {
@@ -15,8 +15,7 @@ export interface DetailEvents {
 /** Nodes that are described at once. */
 const SHOWN = 8;
 
-function describe(node: ModelNode, report: FileReport, events: DetailEvents): HTMLElement {
-  const note = report.source_ops.find(({ op }) => op === node.source)?.note;
+function describe(node: ModelNode, events: DetailEvents): HTMLElement {
   const list = el("dl");
   const add = (name: string, ...value: (Node | string)[]): void => {
     list.append(el("div", {}, el("dt", { text: name }), el("dd", {}, ...value)));
@@ -32,15 +31,14 @@ function describe(node: ModelNode, report: FileReport, events: DetailEvents): HT
   if (node.module) add("Module", button(node.module, () => events.find(node.module), { class: "link" }));
   if (node.line > 0) add("From", el("code", { text: node.source }), " at ", button(`line ${grouped(node.line)}`, () => events.line(node.line), { class: "link" }));
   else add("From", "no op of the text: the compiler added it");
-  if (note) add("Why", note);
   return el("div", { class: "detail" }, el("h3", { text: node.op }), list);
 }
 
-export function showDetails(selection: number[], nodes: ModelNode[], report: FileReport, events: DetailEvents): void {
+export function showDetails(selection: number[], nodes: ModelNode[], events: DetailEvents): void {
   const host = byId("graph-details");
   const chosen = selection.slice(0, SHOWN).flatMap((index) => nodes[index] ?? []);
   host.hidden = chosen.length === 0;
-  const parts = chosen.map((node) => describe(node, report, events));
+  const parts = chosen.map((node) => describe(node, events));
   if (selection.length > SHOWN) parts.push(el("p", { class: "none", text: `${counted(selection.length - SHOWN, "more node", "more nodes")} of this line.` }));
   host.replaceChildren(...parts);
 }

@@ -13,6 +13,8 @@ interface Box {
 /** The largest zoom in screen pixels per unit of the picture, and the smallest at which names can be read. */
 const LARGEST = 4;
 const READABLE = 0.75;
+/** A picture that grew or shrank by this factor is another one. */
+const CHANGE = 1.5;
 /** Milliseconds of inserting until the browser may draw. */
 const SLICE = 12;
 
@@ -20,6 +22,8 @@ export class GraphView {
   private svg: SVGSVGElement | null = null;
   private view: Box = { x: 0, y: 0, width: 1, height: 1 };
   private size = { width: 1, height: 1 };
+  /** The size of the picture before. */
+  private before = { width: 1, height: 1 };
   /** Pixels of the screen per unit of the picture. */
   scale = 1;
   private frame = 0;
@@ -76,6 +80,7 @@ export class GraphView {
     svg.removeAttribute("width");
     svg.removeAttribute("height");
     svg.setAttribute("preserveAspectRatio", "xMidYMid meet");
+    this.before = this.size;
     this.size = { width: Math.max(1, drawn.width), height: Math.max(1, drawn.height) };
     this.svg = svg;
     // Moving it elsewhere would lay it out again.
@@ -118,14 +123,30 @@ export class GraphView {
     this.center(this.size.width / 2, this.size.height / 2, scale);
   }
 
-  /** Shows the picture's top, as large as names can be read. */
-  start(): void {
+  /** Shows the picture's top, as large as names can be read. False if there is no room to show it in. */
+  start(): boolean {
     const { clientWidth: width, clientHeight: height } = this.host;
-    if (!width || !height) return;
+    if (!width || !height) return false;
     const whole = Math.min(width / (this.size.width + 24), height / (this.size.height + 24), 1);
     const scale = Math.max(whole, READABLE);
     const y = this.size.height * scale + 24 < height ? this.size.height / 2 : height / scale / 2 - 12;
     this.center(this.size.width / 2, y, scale);
+    return true;
+  }
+
+  /** Whether the view was made for another picture: this one has another extent, or nothing of it can be seen. */
+  isAstray(): boolean {
+    const { before, size } = this;
+    const isOther = (a: number, b: number): boolean => Math.max(a, b) > CHANGE * Math.min(a, b);
+    if (isOther(before.width, size.width) || isOther(before.height, size.height)) return true;
+    // What is hidden has no boxes.
+    if (!this.host.clientWidth) return true;
+    const { x, y, width, height } = this.view;
+    // An unfolded module is the ground of others, so that it can fill the view with nothing in it.
+    return !this.elements("[data-node], [data-module]:not(.open)").some((element) => {
+      const box = this.box(element);
+      return box.x < x + width && box.x + box.width > x && box.y < y + height && box.y + box.height > y;
+    });
   }
 
   /** Zooms around a point of the screen, or around the middle. */
