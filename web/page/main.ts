@@ -31,6 +31,12 @@ const PAUSE = 300;
 type Need = "load" | "weights" | "convert" | "nothing";
 const ORDER: Need[] = ["nothing", "convert", "weights", "load"];
 
+/** The files together; one of the same name as an older one replaces it. */
+function newest(older: File[], newer: File[]): File[] {
+  const names = new Set(newer.map(({ name }) => name));
+  return [...older.filter(({ name }) => !names.has(name)), ...newer];
+}
+
 class App {
   private readonly compiler = new Compiler((reason) => this.stopped(reason));
   private readonly python = new PythonSources();
@@ -45,6 +51,10 @@ class App {
 
   private program: NamedFile | null = null;
   private weights: File[] = [];
+  /** The file that is open was no program. */
+  private isUnread = false;
+  /** Weights that came while no program was open; the next one gets them. */
+  private waiting: File[] = [];
   private weightProblems: Problem[] = [];
   /** What the editor shows, or null while it does not show the program. */
   private pane: Pane | null = null;
@@ -118,7 +128,9 @@ class App {
     const [program] = programs;
     if (program) {
       this.program = { name: program.name, data: program };
-      this.weights = weights;
+      this.weights = newest(this.waiting, weights);
+      this.waiting = [];
+      this.isUnread = false;
       this.isEdit = false;
       this.isNew = true;
       this.last = null;
@@ -131,13 +143,12 @@ class App {
       if (programs.length > 1) announce(`${programs.length} programs came at once; ${program.name} is open.`);
       await this.need("load");
     } else if (weights.length) {
-      if (!this.program) {
-        status("These are weights. Choose the program too: a .mlir file, or the result of jax.export.");
+      if (!this.program || this.isUnread) {
+        this.waiting = newest(this.waiting, weights);
+        status(`${this.waiting.map(({ name }) => name).join(", ")}: these are weights. Choose the program too: a .mlir file, or the result of jax.export. It gets them then.`);
         return;
       }
-      // A file of the same name is a newer one.
-      const names = new Set(weights.map(({ name }) => name));
-      this.weights = [...this.weights.filter(({ name }) => !names.has(name)), ...weights];
+      this.weights = newest(this.weights, weights);
       await this.need("weights");
     } else if (python.length) {
       this.problems.refresh();
@@ -181,6 +192,7 @@ class App {
     } catch (error) {
       if (error instanceof Stopped) return;
       this.clear(program.name);
+      this.isUnread = !(error instanceof NotStarted);
       failure(error instanceof NotStarted ? "The compiler did not start." : `${program.name} could not be read.`, error);
       return;
     } finally {
