@@ -9,6 +9,8 @@ import { counted, grouped } from "./words";
 const PART = 50;
 /** Problems from which on there are tools to filter them. */
 const TOOLS = 2;
+/** The code of a text without locations. */
+const NO_LOCATIONS = "A0601";
 const SEVERITIES: Severity[] = ["error", "warning", "advice"];
 
 /** Options of the command line, the fields of this page for them, and the names of these. */
@@ -121,13 +123,15 @@ export class ProblemList {
     this.drawMissing();
   }
 
-  /** Names the Python files that would make the list clearer. */
+  /** Says what would make the list clearer: locations, or the Python files. */
   private drawMissing(): void {
+    const isUnnamed = this.problems.some(({ code }) => code === NO_LOCATIONS);
+    byId("no-locations").hidden = !isUnnamed;
     const files = new Set<string>();
     for (const { python } of this.problems) {
       if (python && this.python.isMissing(python.file)) files.add(python.file.split(/[\\/]/).pop() ?? python.file);
     }
-    this.missing.hidden = files.size === 0;
+    this.missing.hidden = isUnnamed || files.size === 0;
     const names = [...files].slice(0, 3).flatMap((file, index) => [index > 0 ? ", " : "", el("code", { text: file })]);
     this.missing.replaceChildren("To see the Python lines themselves, drop ", ...names, files.size > 3 ? " …" : "", " on this page.");
   }

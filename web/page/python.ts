@@ -53,10 +53,19 @@ export function parsePlace(text: string): PythonPlace | null {
   return { file: found[1] ?? "", line: Number(found[2]), column: Number(found[3] ?? 0), function: found[4] ?? null };
 }
 
+/** Why a line of a file cannot be the one with a column that was exported, or "". */
+function difference(text: string, column: number): string {
+  if (!text.trim()) return "is empty";
+  // Python counts columns in bytes.
+  return column > new TextEncoder().encode(text).length ? `has no column ${column}` : "";
+}
+
 /** The quoted line with its neighbors; the line itself is marked from its column on. */
 export function quotePython(sources: PythonSources, place: PythonPlace): HTMLElement | null {
   const lines = sources.around(place.file, place.line, 1);
   if (!lines) return null;
+  const here = lines.find(({ number }) => number === place.line)?.text ?? "";
+  const differs = difference(here, place.column);
   const width = String(lines.at(-1)?.number ?? 0).length;
   // The lines move to the left as one, so that a narrow screen shows more of them.
   const indents = lines.filter(({ text }) => text.trim()).map(({ text }) => text.length - text.trimStart().length);
@@ -70,10 +79,11 @@ export function quotePython(sources: PythonSources, place: PythonPlace): HTMLEle
     const column = Math.min(Math.max(0, place.column - 1 - shift), text.length);
     // A column that lies before or in the indentation would underline spaces.
     const from = Math.max(column, text.length - text.trimStart().length);
-    if (isPlace) row.append(text.slice(0, from), el("mark", { class: "primary", text: text.slice(from) }));
+    if (isPlace && differs === "") row.append(text.slice(0, from), el("mark", { class: "primary", text: text.slice(from) }));
     else row.append(text);
     row.append("\n");
     pre.append(row);
   }
-  return el("figure", { class: "quote python" }, pre);
+  const note = differs && el("figcaption", { text: `This file differs from the one that was exported: line ${place.line} ${differs}.` });
+  return el("figure", { class: "quote python" }, pre, note);
 }
