@@ -18,6 +18,11 @@ export interface ContentsEvents {
 
 function opsTable(report: FileReport, events: ContentsEvents): HTMLElement {
   const largest = Math.max(1, ...report.source_ops.map(({ count }) => count));
+  // What the other ops would become is not known then, so that only those that hinder say something.
+  const isRefused = report.verdict === "refused";
+  const hinders = (row: SourceOp): boolean => !row.supported || row.refused > 0;
+  const noteOf = (row: SourceOp): string => (isRefused && !hinders(row) ? "" : row.note);
+  const rows = [...report.source_ops.filter(hinders), ...report.source_ops.filter((row) => !hinders(row))];
   const columns: Column<SourceOp>[] = [
     {
       name: "Op",
@@ -34,14 +39,14 @@ function opsTable(report: FileReport, events: ContentsEvents): HTMLElement {
       cell: (row) => {
         if (!row.supported) return el("span", { class: "missing", text: "not supported" });
         if (row.refused > 0) return el("span", { class: "missing", text: `${grouped(row.refused)} refused` });
-        return becomes(row.becomes);
+        return isRefused ? null : becomes(row.becomes);
       },
       key: ({ becomes: nodes }) => nodes.reduce((sum, { count }) => sum + count, 0),
       numeric: false,
     },
-    { name: "Why", class: "why", cell: ({ note }) => note, key: ({ note }) => note },
+    { name: "Note", class: "why", cell: noteOf, key: noteOf },
   ];
-  return table("What each op became, and why", columns, report.source_ops, "op");
+  return table("What each op became, and why", columns, rows, "op");
 }
 
 function nodesTable(report: FileReport, events: ContentsEvents): HTMLElement {

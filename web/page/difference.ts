@@ -25,9 +25,11 @@ export function showDifference(before: Result, after: Result): string {
   if (before.report.verdict !== after.report.verdict) {
     rows.push(row("Verdict", verdictWords(before.report.verdict), verdictWords(after.report.verdict)));
   }
-  if (before.report.opset !== after.report.opset) rows.push(row("Opset", String(before.report.opset ?? "none"), String(after.report.opset ?? "none")));
-  if (before.bytes !== after.bytes) rows.push(row("Size of the file", bytes(before.bytes), bytes(after.bytes)));
-  const counts = (result: Result): Map<string, number> => new Map(result.report.nodes.map(({ op, count }) => [op, count]));
+  // Of a program that was refused there is nothing to compare with.
+  const areModels = before.report.verdict !== "refused" && after.report.verdict !== "refused";
+  if (areModels && before.report.opset !== after.report.opset) rows.push(row("Opset", String(before.report.opset ?? "none"), String(after.report.opset ?? "none")));
+  if (areModels && before.bytes !== after.bytes) rows.push(row("Size of the file", bytes(before.bytes), bytes(after.bytes)));
+  const counts = (result: Result): Map<string, number> => new Map(areModels ? result.report.nodes.map(({ op, count }) => [op, count]) : []);
   const [old, now] = [counts(before), counts(after)];
   const total = (map: Map<string, number>): number => [...map.values()].reduce((sum, count) => sum + count, 0);
   if (total(old) !== total(now)) rows.push(row("Nodes", grouped(total(old)), grouped(total(now))));
@@ -57,8 +59,9 @@ export function showDifference(before: Result, after: Result): string {
   host.replaceChildren(...parts.filter((part) => part !== null));
   const words = [
     before.report.verdict !== after.report.verdict ? verdictWords(after.report.verdict).toLowerCase() : "",
+    areModels && before.report.opset !== after.report.opset ? `opset ${before.report.opset} → ${after.report.opset}` : "",
     total(old) !== total(now) || ops ? `nodes ${grouped(total(old))} → ${grouped(total(now))}` : "",
-    before.bytes !== after.bytes ? `file ${bytes(before.bytes)} → ${bytes(after.bytes)}` : "",
+    areModels && before.bytes !== after.bytes ? `file ${bytes(before.bytes)} → ${bytes(after.bytes)}` : "",
     appeared.length ? counted(appeared.length, "new problem") : "",
     gone.length ? `${counted(gone.length, "problem")} gone` : "",
   ];
