@@ -40,7 +40,7 @@ export function showUnread(name: string): void {
   byId("title").textContent = "Could not be read";
   byId("file-name").textContent = name;
   document.title = `${name} · hlo2onnx`;
-  for (const id of ["figures", "verdict-differences", "placement"]) byId(id).hidden = true;
+  for (const id of ["figures", "verdict-differences", "unbound", "placement", "download"]) byId(id).hidden = true;
 }
 
 export function showSummary(name: string, result: Result, took: number): void {
@@ -51,19 +51,26 @@ export function showSummary(name: string, result: Result, took: number): void {
   document.title = `${name} · hlo2onnx`;
   const isConverted = report.verdict !== "refused";
   const figures: [string, string][] = [
-    ["Nodes", isConverted ? grouped(result.nodes.length) : "none"],
-    ["Opset", report.opset === null ? "none" : String(report.opset)],
-    ["ONNX file", isConverted ? bytes(result.bytes) : "none"],
-    ["Converted in", milliseconds(took)],
+    ["Nodes", isConverted ? grouped(result.nodes.length) : ""],
+    ["Opset", isConverted && report.opset !== null ? String(report.opset) : ""],
+    ["ONNX file", isConverted ? bytes(result.bytes) : ""],
+    ["Parameters", report.parameters > 0 ? grouped(report.parameters) : ""],
+    [isConverted ? "Converted in" : "Checked in", milliseconds(took)],
   ];
-  if (report.parameters > 0) figures.splice(3, 0, ["Parameters", grouped(report.parameters)]);
-  byId("figures").replaceChildren(...figures.map(([title, value]) => el("div", {}, el("dt", { text: title }), el("dd", { text: value }))));
+  byId("download").hidden = !isConverted;
+  byId("figures").replaceChildren(...figures.filter(([, value]) => value).map(([title, value]) => el("div", {}, el("dt", { text: title }), el("dd", { text: value }))));
   byId("figures").hidden = false;
   const stages = result.timings.map(([stage, time]) => `${stage}: ${milliseconds(time)}`);
   byId("stages").textContent = stages.join(" · ");
   const differences = report.differences.map(({ message, ops }) => el("li", { text: `${message.replaceAll("`", "")}${ops > 1 ? ` (${grouped(ops)} ops)` : ""}` }));
   byId("verdict-differences").replaceChildren(...differences);
   byId("verdict-differences").hidden = differences.length === 0;
+  const unbound = report.weights.filter(({ origin }) => origin === "argument").length;
+  byId("unbound").hidden = !isConverted || unbound === 0;
+  byId("unbound").textContent =
+    unbound === 1
+      ? "1 weight is still an input of the model. Add its .safetensors, .npz or .msgpack file to store it in it."
+      : `${grouped(unbound)} weights are still inputs of the model. Add their .safetensors, .npz or .msgpack file to store them in it.`;
   const { placement } = report;
   byId("placement").hidden = !placement || placement.missing === 0;
   if (placement && placement.missing > 0) {
