@@ -97,6 +97,11 @@ const theme = EditorView.theme({
   ".t-word": { color: "var(--ink)", fontWeight: "600" },
 });
 
+/** Shows where a place begins. A place can be wider than the pane, whose end would hide its beginning. */
+function showStart(from: number): StateEffect<unknown> {
+  return EditorView.scrollIntoView(from, { y: "center", xMargin: 80 });
+}
+
 export interface EditorEvents {
   /** The user changed the text. */
   edited(): void;
@@ -206,7 +211,7 @@ export class Editor {
     const effects: StateEffect<unknown>[] = [setSources.of(places)];
     const first = places[0];
     if (scroll && first && first.to <= this.view.state.doc.length) {
-      effects.push(EditorView.scrollIntoView(EditorSelection.range(first.from, first.to), { y: "center" }));
+      effects.push(showStart(first.from));
     }
     this.view.dispatch({ effects });
   }
@@ -217,7 +222,7 @@ export class Editor {
     const anchor = Math.min(from, length);
     const selection = EditorSelection.single(anchor, Math.min(to, length));
     this.lastLine = this.view.state.doc.lineAt(anchor).number;
-    this.view.dispatch({ selection, effects: EditorView.scrollIntoView(selection.main, { y: "center" }) });
+    this.view.dispatch({ selection, effects: showStart(anchor) });
     if (focus) this.view.focus();
   }
 
