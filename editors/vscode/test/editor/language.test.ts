@@ -1,6 +1,6 @@
 import * as assert from "node:assert";
 import * as vscode from "vscode";
-import { eventually, open, placeOf, replace, running, textAt, uri } from "./support";
+import { codeOf, eventually, open, placeOf, replace, running, textAt, uri } from "./support";
 
 suite("language", () => {
   suiteSetup(async () => {
@@ -17,7 +17,7 @@ suite("language", () => {
   test("a fault is shown at its place", async () => {
     const document = await open("broken.mlir");
     const fault = await eventually("diagnostic", () =>
-      vscode.languages.getDiagnostics(document.uri).find(({ code }) => code === "E0204"),
+      vscode.languages.getDiagnostics(document.uri).find((found) => codeOf(found) === "E0204"),
     );
     assert.strictEqual(fault.severity, vscode.DiagnosticSeverity.Error);
     assert.strictEqual(fault.source, "hlo2onnx");
@@ -25,13 +25,15 @@ suite("language", () => {
     assert.strictEqual(fault.range.start.line, 2);
     const [place] = fault.relatedInformation ?? [];
     assert.ok(place?.location.uri.path.endsWith("/program.py"));
+    // The code opens its manual page.
+    assert.ok(typeof fault.code === "object" && fault.code.target.path.endsWith("/E0204.md"));
   });
 
   test("the Python line has the fault too", async () => {
     await open("broken.mlir");
     const document = await open("program.py");
     const fault = await eventually("diagnostic", () =>
-      vscode.languages.getDiagnostics(document.uri).find(({ code }) => code === "E0204"),
+      vscode.languages.getDiagnostics(document.uri).find((found) => codeOf(found) === "E0204"),
     );
     assert.strictEqual(textAt(document, fault.range), "jnp.linalg.cholesky(x)");
     assert.strictEqual(fault.range.start.line, 8);

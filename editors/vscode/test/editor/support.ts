@@ -62,6 +62,11 @@ export function textAt(document: vscode.TextDocument, range: vscode.Range): stri
   return document.getText(range);
 }
 
+/** The code of a diagnostic, which is a link to its manual page where the server has one. */
+export function codeOf({ code }: vscode.Diagnostic): string | number | undefined {
+  return typeof code === "object" ? code.value : code;
+}
+
 type Window = typeof vscode.window;
 
 /** Replaces a function of the window while something runs. */
