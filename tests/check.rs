@@ -41,8 +41,8 @@ const HOSTILE: &str = r#"module {
 
 fn check_named(name: &str, text: &str, options: &Options) -> FileReport {
     let source = Source::from_bytes(name, text.into());
-    let (mut report, diagnostics) = report::check(&source, options);
-    report.diagnose(&diagnostics, &source, &|_| None);
+    let (mut report, conversion) = report::convert(&source, options);
+    report.diagnose(&conversion.diagnostics, &source, &|_| None);
     report
 }
 

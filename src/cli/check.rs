@@ -29,7 +29,13 @@ pub fn run(arguments: &CheckArguments) -> CommandOutcome {
     for input in &arguments.inputs {
         let (source, (mut file, mut diagnostics)) = match report::open(input, arguments.reading.limit()) {
             Ok(source) => {
-                let checked = reports::check(&source, &options);
+                // Only the page draws the graph.
+                let checked = if arguments.html.is_some() {
+                    let (file, conversion) = reports::convert(&source, &options);
+                    (file, conversion.diagnostics)
+                } else {
+                    reports::check(&source, &options)
+                };
                 (source, checked)
             }
             Err(diagnostics) => {

@@ -1,7 +1,7 @@
 //! After each line, the ONNX ops that its op becomes on its own.
 //!
-//! There are no hints of types: both forms of an op have the types of its operands and results in its own text, or, as
-//! for `stablehlo.add %a, %b : tensor<4xf32>`, the one type of all of them.
+//! There are no hints of types, because each op prints them. `stablehlo.add %a, %b : tensor<4xf32>` prints one type for all
+//! of its operands and results.
 
 use super::document::Document;
 use super::fragment::Fragment;

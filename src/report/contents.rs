@@ -118,7 +118,7 @@ impl Contents {
         self.weights.splice(0..0, weights);
     }
 
-    /// Takes the signature from a converted module, in which so many of the arguments are bound to weights.
+    /// Takes the signature of a converted module. `bound` is how many arguments are bound to weights.
     pub fn take_converted_signature(&mut self, module: &Module, bound: usize) {
         let of_arguments = |weight: &&Weight| weight.origin == WeightOrigin::Argument;
         let before: Vec<Weight> = self.weights.iter().filter(of_arguments).cloned().collect();
@@ -253,7 +253,7 @@ fn widens(module: &Module, cast: OpId, element: Element) -> bool {
 }
 
 /// The path of the module that an op belongs to. Subscripts of `einsum` are in paths as well, and are not modules.
-fn module_of(module: &Module, op: OpId) -> Option<String> {
+pub(super) fn module_of(module: &Module, op: OpId) -> Option<String> {
     let scope = provenance::scope(module, module.op_location(op))?;
     let (modules, _) = scope.rsplit_once('/')?;
     let parts: Vec<&str> = modules.split('/').filter(|part| !part.contains("->")).collect();

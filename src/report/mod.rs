@@ -129,15 +129,19 @@ impl Report {
     }
 }
 
-/// Converts a text without writing a model, and reports on it. The diagnostics are separate from the report, so that
-/// they can be completed before [`FileReport::diagnose`] takes them in.
+/// Converts a text without writing a model, and reports on it, without the graph. The diagnostics are separate from the
+/// report, so that they can be completed before [`FileReport::diagnose`] takes them in.
 pub fn check(source: &Source, options: &Options) -> (FileReport, Diagnostics) {
-    let (report, conversion) = convert(source, options);
+    let (report, conversion) = report(source, options, false);
     (report, conversion.diagnostics)
 }
 
-/// Converts a text, and reports on it. The report lacks the diagnostics, as that of [`check`] does.
+/// Converts a text, and reports on it with the graph. The report lacks the diagnostics, as that of [`check`] does.
 pub fn convert<'a>(source: &'a Source, options: &Options) -> (FileReport, Conversion<'a>) {
+    report(source, options, true)
+}
+
+fn report<'a>(source: &'a Source, options: &Options, has_graph: bool) -> (FileReport, Conversion<'a>) {
     // The first pass keeps the original ops and names symbolic sizes. If the text cannot be parsed no pass runs, and
     // the module has only the parsed parts.
     let mut contents = None;
@@ -153,7 +157,7 @@ pub fn convert<'a>(source: &'a Source, options: &Options) -> (FileReport, Conver
         report.nodes =
             onnx::inventory(module).into_iter().map(|(op, count)| NodeCount { op, count }).collect();
         report.opset = opset(module);
-        report.graph = Some(Graph::of(module, &contents));
+        report.graph = has_graph.then(|| Graph::of(module, &contents));
         let widened = contents.add_nodes(module);
         report.differences = differences(diagnostics, widened);
         report.differences.extend(options.float16.then(|| halved(module)).flatten());

@@ -1,8 +1,8 @@
 //! The nodes of a model as a picture that folds by module.
 //!
 //! [`Graph`] holds the nodes, the `tree` of modules that they are in, and the edges between them, which `flows` splits at
-//! the borders of modules. `layout` places what is unfolded, one module after the other, and `svg` draws it. `check --html` and the page in the browser show the same
-//! picture.
+//! the borders of modules. `layout` places what is unfolded, one module after the other, and `svg` draws it. `check --html`
+//! and the page in the browser show the same picture.
 
 mod flows;
 mod layout;
@@ -13,7 +13,7 @@ mod tree;
 
 pub use svg::{Picture, Sheet};
 
-use super::contents::Contents;
+use super::contents::{Contents, module_of};
 use super::tensor::{self, weight_module};
 use crate::diagnostic::PythonFrame;
 use crate::ir::{Definition, FunctionId, Module, OpId, RegionId, ValueId, func, onnx, provenance};
@@ -182,9 +182,8 @@ impl Builder<'_> {
             if !is_call && (!module.op(op).name.is_node() || module.op(op).name == func::RETURN) {
                 continue;
             }
-            let scope = provenance::scope(module, module.op_location(op)).unwrap_or_default();
-            let modules = scope.rsplit_once('/').map_or("", |(modules, _)| modules);
-            let parts: Vec<&str> = modules.split('/').filter(|part| is_module(part)).collect();
+            let path = module_of(module, op).unwrap_or_default();
+            let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
             let below = parts.strip_prefix(above.unwrap_or_default()).unwrap_or(&parts);
             // The node of a loop stands for these parts of the path.
             let skipped = match above {
@@ -194,7 +193,7 @@ impl Builder<'_> {
             // Deeper modules are drawn with the one above them.
             let shown = below[skipped..].iter().take(DEEPEST);
             let own = shown.fold(group, |group, part| self.graph.tree.child(group, part));
-            self.node(op, own, parts.join("/"));
+            self.node(op, own, path.clone());
             for (index, &inner) in module.op(op).regions.iter().enumerate() {
                 let name = match (module.op(op).name, index) {
                     (onnx::IF, 0) => "then",
@@ -258,11 +257,6 @@ impl Builder<'_> {
     fn ty(&self, value: ValueId) -> String {
         self.module.tensor(value).map(|ty| tensor::spelled(self.module, ty)).unwrap_or_default()
     }
-}
-
-/// Whether a part of a path is a module. Subscripts of `einsum` are in paths as well.
-fn is_module(part: &str) -> bool {
-    !part.is_empty() && !part.contains("->")
 }
 
 /// Whether a part of a path is JAX's name of a loop or of a part of one.

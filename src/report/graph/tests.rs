@@ -2,7 +2,7 @@ use super::layout::{Level, layout};
 use super::tree::{Item, Tree};
 use super::{Graph, Node, flows};
 use crate::Options;
-use crate::report::check;
+use crate::report::convert;
 use crate::source::{Source, Span};
 use proptest::prelude::*;
 use rustc_hash::FxHashSet;
@@ -23,7 +23,7 @@ func.func @main(%x: tensor<4x4xf32>, %b: tensor<4x4xf32>) -> tensor<4x4xf32> {
 
 fn graph(text: &str) -> Graph {
     let source = Source::from_bytes("text.mlir", text.into());
-    check(&source, &Options::default()).0.graph.expect("the text converts")
+    convert(&source, &Options::default()).0.graph.expect("the text converts")
 }
 
 #[test]
